@@ -1,0 +1,1 @@
+"""Image in, boxes out. No camera, no topic and no clock is known here."""

@@ -1,0 +1,128 @@
+"""Cameras: what they are called, how they are folded, how they are doing, and their zones."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+
+import strawberry
+from sqlalchemy import RowMapping
+from strawberry import relay
+
+from graphql_api.context import Info
+from graphql_api.described import output, resolved
+from graphql_api.pagination import DEFAULT_FIRST, Connection, Keyset, checked_first
+from graphql_api.sites import Site
+from graphql_api.sql.cameras import cameras_page
+from graphql_api.zones import Line, Zone, line_of, zone_of
+
+CAMERAS = Keyset("cameras", camera_id=str)
+
+
+@strawberry.enum(
+    description="STREAMING: frames arrive; SILENT: none for a while, they may still be on their way; "
+    "LOST: the edge lost the camera; DISABLED; OTHER: not heard of yet."
+)
+class CameraStatus(StrEnum):
+    """A camera's live status."""
+
+    STREAMING = "STREAMING"
+    SILENT = "SILENT"
+    LOST = "LOST"
+    DISABLED = "DISABLED"
+    OTHER = "OTHER"
+
+
+@output
+class RefusedFrames:
+    """Frames of a camera that were not folded, by reason."""
+
+    reason: str
+    frames: float
+
+
+@output
+class Camera(relay.Node):
+    """A camera as its log was last folded."""
+
+    camera_id: strawberry.ID
+    site_id: strawberry.ID
+    name: str
+    enabled: bool
+    revision: int = strawberry.field(description="Counts the camera's configurations; 0: never configured.")
+    max_gap_ms: int = strawberry.field(description="Frames further apart leave a gap: its time is not observed.")
+    track_timeout_ms: int = strawberry.field(description="A track lost for this long has ended when last seen.")
+    zones_revision: int = strawberry.field(description="Counts the camera's zone sets; 0: none yet.")
+    status: CameraStatus
+    status_reason: str
+    last_seen_at: datetime | None = strawberry.field(description="Event time of the last accepted frame.")
+    width: int | None = strawberry.field(description="Of its frames, in pixels.")
+    height: int | None
+    frames_accepted: float = strawberry.field(description="Frames folded so far; a whole number.")
+    frames_refused: list[RefusedFrames]
+
+    @classmethod
+    def resolve_id(cls, root: "Camera", *, info: Info) -> str:
+        """The camera's own id."""
+        del info
+        return root.camera_id
+
+    @classmethod
+    async def resolve_nodes(
+        cls, *, info: Info, node_ids: Iterable[str], required: bool = False
+    ) -> list["Camera | None"]:
+        """The cameras with these ids; None where there is none."""
+        del required
+        found = await info.context.cameras.load_many(node_ids)
+        return [camera_of(row) if row else None for row in found]
+
+    @resolved
+    async def site(self, info: Info) -> Site | None:
+        """The site it belongs to; null when no site has that id."""
+        row = await info.context.sites.load(self.site_id)
+        return Site(**row) if row else None
+
+    @resolved
+    async def zones(self, info: Info) -> list[Zone]:
+        """Its zones in force, by id."""
+        return [zone_of(row) for row in await info.context.zones_in_force.load(self.camera_id)]
+
+    @resolved
+    async def lines(self, info: Info) -> list[Line]:
+        """Its counting lines in force, by id."""
+        return [line_of(row) for row in await info.context.lines_in_force.load(self.camera_id)]
+
+
+def camera_of(row: RowMapping) -> Camera:
+    """The camera in a row."""
+    fields = dict(row)
+    refused = fields.pop("refused")
+    return Camera(
+        frames_accepted=fields.pop("accepted"),
+        frames_refused=[RefusedFrames(reason=reason, frames=count) for reason, count in sorted(refused.items())],
+        **fields,
+    )
+
+
+async def camera_page(info: Info, site_id: str | None, first: int, after: str | None) -> Connection[Camera]:
+    """A page of the cameras of a site, or of all."""
+    limit = checked_first(first) + 1
+    found = await info.context.services.database.run(cameras_page, site_id, CAMERAS.after(after), limit)
+    return CAMERAS.page(found, [camera_of(row) for row in found], first, after)
+
+
+@strawberry.type
+class CameraQuery:
+    """Queries about cameras."""
+
+    @resolved
+    async def camera(self, info: Info, camera_id: strawberry.ID) -> Camera | None:
+        """The camera with this id."""
+        row = await info.context.cameras.load(camera_id)
+        return camera_of(row) if row else None
+
+    @resolved
+    async def cameras(
+        self, info: Info, site_id: strawberry.ID | None = None, first: int = DEFAULT_FIRST, after: str | None = None
+    ) -> Connection[Camera]:
+        """The cameras of a site, or of all, by id."""
+        return await camera_page(info, site_id, first, after)

@@ -1,0 +1,95 @@
+"""What resolvers are given: the parts of the running process, and loaders that join single look-ups into one query.
+
+The context lives as long as its socket, so nothing in it remembers an answer: loaders batch, they do not cache.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, TypeAlias, TypeVar
+
+import strawberry
+from sqlalchemy import Connection, RowMapping
+from strawberry.dataloader import DataLoader
+from strawberry.fastapi import BaseContext
+
+from graphql_api.commands import Commands
+from graphql_api.database import ReadModel
+from graphql_api.live import Live
+from graphql_api.settings import ApiSettings
+from graphql_api.sql.cameras import cameras_by_id
+from graphql_api.sql.sites import sites_by_id
+from graphql_api.sql.zones import lines_of, zones_by_revision, zones_of
+
+K = TypeVar("K", bound=Hashable)
+
+
+def utc_now() -> datetime:
+    """The wall clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts of one API process that its resolvers and routes use."""
+
+    settings: ApiSettings
+    database: ReadModel
+    live: Live
+    commands: Commands
+    now: Callable[[], datetime] = utc_now
+
+
+class Context(BaseContext):
+    """One request's, or one socket's, way to the services."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__()
+        self.services = services
+
+    @cached_property
+    def sites(self) -> DataLoader[str, RowMapping | None]:
+        """A site's row by id."""
+        return self._one(sites_by_id, lambda row: str(row["site_id"]))
+
+    @cached_property
+    def cameras(self) -> DataLoader[str, RowMapping | None]:
+        """A camera's row by id."""
+        return self._one(cameras_by_id, lambda row: str(row["camera_id"]))
+
+    @cached_property
+    def zones_in_force(self) -> DataLoader[str, list[RowMapping]]:
+        """The rows of a camera's zones by its id."""
+        return self._many(zones_of)
+
+    @cached_property
+    def lines_in_force(self) -> DataLoader[str, list[RowMapping]]:
+        """The rows of a camera's lines by its id."""
+        return self._many(lines_of)
+
+    @cached_property
+    def zones(self) -> DataLoader[tuple[str, str, int], RowMapping | None]:
+        """A zone's row by (camera, zone, revision)."""
+        return self._one(zones_by_revision, lambda row: (row["camera_id"], row["zone_id"], row["zones_revision"]))
+
+    def _one(
+        self, query: Callable[[Connection, Sequence[K]], Sequence[RowMapping]], key: Callable[[RowMapping], K]
+    ) -> DataLoader[K, RowMapping | None]:
+        async def load(keys: list[K]) -> list[RowMapping | None]:
+            found = {key(row): row for row in await self.services.database.run(query, list(dict.fromkeys(keys)))}
+            return [found.get(key_) for key_ in keys]
+
+        return DataLoader(load, cache=False)
+
+    def _many(
+        self, query: Callable[[Connection, Sequence[str]], Sequence[RowMapping]]
+    ) -> DataLoader[str, list[RowMapping]]:
+        async def load(keys: list[str]) -> list[list[RowMapping]]:
+            rows = await self.services.database.run(query, list(dict.fromkeys(keys)))
+            return [[row for row in rows if row["camera_id"] == key] for key in keys]
+
+        return DataLoader(load, cache=False)
+
+
+Info: TypeAlias = strawberry.Info[Context, Any]

@@ -1,0 +1,125 @@
+"""The measures of efficiency, computed from zone minutes: the only place that holds their formulas.
+
+Minutes without a record are unknown and enter neither side of a division; a measure without a divisor is null.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, RowMapping
+
+from graphql_api.sql.rows import rows
+
+WEAK_BELOW = 0.8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EfficiencyQuery:
+    """Which minutes: of `camera_ids`, from `start` up to `stop`, in buckets that begin at `starts`.
+
+    `scheduled_ms[i]` is how long each camera was to be watched in bucket i.
+    """
+
+    camera_ids: list[str]
+    start: datetime
+    stop: datetime
+    starts: list[datetime]
+    scheduled_ms: list[int]
+
+
+# `use` holds people per bucket and zone, `watched` time per bucket: all zones of a camera share the observed time of a
+# revision, so it is taken once per camera and minute. Bucket 0 is the whole range, zone null is all zones.
+# width_bucket finds the bucket by bisection, so any list of beginnings will do.
+_MEASURES = """
+WITH minutes AS MATERIALIZED (
+  SELECT width_bucket(minute, CAST(:starts AS timestamptz[])) AS bucket, camera_id, zone_id, minute, zones_revision,
+         kind, nullif(capacity, 0) AS capacity, person_ms, exclusive_person_ms, occupied_ms, observed_ms
+  FROM zone_minutes WHERE camera_id = ANY(:camera_ids) AND minute >= :start AND minute < :stop
+), use AS (
+  SELECT CASE WHEN grouping(bucket) = 0 THEN bucket ELSE 0 END AS bucket, camera_id, zone_id,
+         coalesce(sum(exclusive_person_ms) FILTER (WHERE kind = 'WORK'), 0) AS work_ms,
+         sum(exclusive_person_ms) AS present_ms, sum(occupied_ms) AS occupied_ms, sum(observed_ms) AS zone_ms,
+         sum(person_ms) FILTER (WHERE capacity IS NOT NULL) AS placed_ms, sum(capacity * observed_ms) AS capacity_ms
+  FROM minutes GROUP BY GROUPING SETS ((bucket), (), (bucket, camera_id, zone_id), (camera_id, zone_id))
+), watched AS (
+  SELECT CASE WHEN grouping(bucket) = 0 THEN bucket ELSE 0 END AS bucket, sum(observed_ms) AS observed_ms
+  FROM (SELECT bucket, camera_id, minute, zones_revision, max(observed_ms) AS observed_ms
+        FROM minutes GROUP BY 1, 2, 3, 4) AS once GROUP BY GROUPING SETS ((bucket), ())
+), planned AS (
+  SELECT CASE WHEN grouping(i) = 0 THEN i ELSE 0 END AS bucket,
+         sum(ms) * cardinality(CAST(:camera_ids AS text[])) AS scheduled_ms
+  FROM unnest(CAST(:scheduled_ms AS bigint[])) WITH ORDINALITY AS plan(ms, i) GROUP BY GROUPING SETS ((i), ())
+)
+SELECT bucket::int AS bucket, camera_id, zone_id,
+       coalesce(work_ms, 0)::float8 AS work_ms, coalesce(present_ms, 0)::float8 AS present_ms,
+       coalesce(observed_ms, 0)::float8 AS observed_ms, scheduled_ms::float8 AS scheduled_ms,
+       work_ms::float8 / nullif(present_ms, 0) AS efficiency,
+       occupied_ms::float8 / nullif(zone_ms, 0) AS utilisation,
+       placed_ms::float8 / nullif(capacity_ms, 0) AS capacity_use,
+       coalesce(observed_ms, 0)::float8 / nullif(scheduled_ms, 0) AS coverage,
+       coalesce(observed_ms, 0) < :weak_below * scheduled_ms OR scheduled_ms = 0 AS weak
+FROM planned LEFT JOIN use USING (bucket) LEFT JOIN watched USING (bucket)
+ORDER BY camera_id NULLS FIRST, zone_id NULLS FIRST, bucket
+"""
+
+_CAMERAS = """
+SELECT c.camera_id, z.zone_ids, z.revisions FROM cameras c JOIN LATERAL (
+  SELECT array_agg(DISTINCT zone_id) AS zone_ids,
+         array_agg(DISTINCT zones_revision ORDER BY zones_revision) FILTER (
+           WHERE valid_from < :stop AND (valid_to IS NULL OR valid_to > :start)) AS revisions
+  FROM zones WHERE zones.camera_id = c.camera_id HAVING count(*) > 0) AS z ON true
+WHERE (CAST(:site_id AS text) IS NULL OR c.site_id = :site_id)
+  AND (CAST(:camera_ids AS text[]) IS NULL OR c.camera_id = ANY(:camera_ids))
+ORDER BY c.camera_id
+"""
+
+_WATERMARK = """
+SELECT CASE WHEN count(*) = count(final_to) THEN min(final_to) END AS watermark FROM cameras c CROSS JOIN LATERAL (
+  SELECT max(last.minute) + interval '1 minute' AS final_to
+  FROM (SELECT DISTINCT zone_id FROM zones WHERE zones.camera_id = c.camera_id) AS zone
+  CROSS JOIN LATERAL (SELECT minute FROM zone_minutes m WHERE m.camera_id = c.camera_id AND m.zone_id = zone.zone_id
+                      ORDER BY minute DESC LIMIT 1) AS last) AS camera
+WHERE c.camera_id = ANY(:camera_ids) AND c.enabled
+"""
+
+
+def measured_cameras(
+    connection: Connection,
+    site_id: str | None,
+    camera_ids: Sequence[str] | None,
+    span: tuple[datetime, datetime],
+) -> Sequence[RowMapping]:
+    """The cameras asked for that ever had a zone, with the revisions of their zones in force within `span`."""
+    return rows(
+        connection,
+        _CAMERAS,
+        site_id=site_id,
+        camera_ids=None if camera_ids is None else list(camera_ids),
+        start=span[0],
+        stop=span[1],
+    )
+
+
+def watermark(connection: Connection, camera_ids: Sequence[str]) -> datetime | None:
+    """Up to when the minutes of all these cameras that are enabled are final; None when one has none yet."""
+    (row,) = rows(connection, _WATERMARK, camera_ids=list(camera_ids))
+    found: datetime | None = row["watermark"]
+    return found
+
+
+def measures(connection: Connection, query: EfficiencyQuery) -> Sequence[RowMapping]:
+    """Each measure by bucket (0: the whole range; else counted from 1) and zone (null: all zones together).
+
+    Buckets without a minute are there for all zones together and missing for a single zone.
+    """
+    return rows(
+        connection,
+        _MEASURES,
+        camera_ids=query.camera_ids,
+        start=query.start,
+        stop=query.stop,
+        starts=query.starts,
+        scheduled_ms=query.scheduled_ms,
+        weak_below=WEAK_BELOW,
+    )

@@ -1,0 +1,105 @@
+"""Tracks: one person in one camera without a break."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import strawberry
+from sqlalchemy import RowMapping
+from strawberry import relay
+
+from graphql_api.cameras import Camera, camera_of
+from graphql_api.context import Info
+from graphql_api.described import output, resolved
+from graphql_api.node_ids import key_parts, node_key
+from graphql_api.pagination import DEFAULT_FIRST, Connection, Keyset, checked_first
+from graphql_api.sql.tracks import track, tracks_page
+from graphql_api.time_range import TimeRange, checked
+
+TRACKS = Keyset("tracks", started_at=datetime, track_no=int)
+_MAX_BIGINT = 2**63 - 1
+
+
+@strawberry.enum(description="Why a track ended.")
+class TrackEndReason(StrEnum):
+    """Why a track ended."""
+
+    TIMEOUT = "TIMEOUT"
+    GAP = "GAP"
+    CAMERA_LOST = "CAMERA_LOST"
+    DISABLED = "DISABLED"
+    OTHER = "OTHER"
+
+
+@output
+class Track(relay.Node):
+    """One person in one camera without a break."""
+
+    camera_id: strawberry.ID
+    track_no: strawberry.ID = strawberry.field(description="Unique within the camera.")
+    started_at: datetime
+    last_seen_at: datetime
+    ended_at: datetime | None = strawberry.field(description="When last seen; null while the track may go on.")
+    end_reason: TrackEndReason | None
+    observations: float = strawberry.field(description="Frames it was matched in; 0 while it may go on.")
+
+    @classmethod
+    def resolve_id(cls, root: "Track", *, info: Info) -> str:
+        """Camera and number."""
+        del info
+        return node_key(root.camera_id, root.track_no)
+
+    @classmethod
+    async def resolve_nodes(
+        cls, *, info: Info, node_ids: Iterable[str], required: bool = False
+    ) -> list["Track | None"]:
+        """The tracks with these ids; None where there is none."""
+        del required
+        return [await _node(info, key_parts(node_id, 2)) for node_id in node_ids]
+
+    @resolved
+    async def camera(self, info: Info) -> Camera | None:
+        """The camera that saw it."""
+        row = await info.context.cameras.load(self.camera_id)
+        return camera_of(row) if row else None
+
+
+def track_of(row: RowMapping) -> Track:
+    """The track in a row."""
+    fields: dict[str, Any] = dict(row)
+    return Track(track_no=strawberry.ID(str(fields.pop("track_no"))), **fields)
+
+
+def track_number(text: str) -> int | None:
+    """The number in a track's id; None when the database could hold no such number."""
+    return int(text) if text.isdecimal() and text.isascii() and int(text) <= _MAX_BIGINT else None
+
+
+async def _node(info: Info, parts: list[str] | None) -> Track | None:
+    number = track_number(parts[1]) if parts else None
+    if parts is None or number is None:
+        return None
+    found = await info.context.services.database.run(track, parts[0], number)
+    return track_of(found[0]) if found else None
+
+
+@strawberry.type
+class TrackQuery:
+    """Queries about tracks."""
+
+    @resolved
+    async def tracks(
+        self,
+        info: Info,
+        camera_id: strawberry.ID,
+        range: TimeRange,  # noqa: A002 - the argument's public name
+        first: int = DEFAULT_FIRST,
+        after: str | None = None,
+    ) -> Connection[Track]:
+        """The tracks of a camera that began in the range, newest first."""
+        span, limit = checked(range), checked_first(first) + 1
+        found = await info.context.services.database.run(
+            tracks_page, camera_id, (span.start, span.stop), TRACKS.after(after), limit
+        )
+        return TRACKS.page(found, [track_of(row) for row in found], first, after)

@@ -1,0 +1,1 @@
+"""What Aforo runs on: containers, migrations, and the local stack without Docker."""

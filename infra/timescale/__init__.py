@@ -1,0 +1,1 @@
+"""The read model's database: its migrations for every edition of TimescaleDB, and plain PostgreSQL."""

@@ -1,0 +1,1 @@
+"""The edge: frame source, detector, camera log."""

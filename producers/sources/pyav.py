@@ -1,0 +1,42 @@
+"""What the PyAV sources share: FFmpeg's errors as our own, and its frames as ours."""
+
+from typing import Any
+
+import av
+
+from detectors.detector import Image
+from producers.frames import Frame
+from producers.sources.source import LossReason
+from schemas.events import TimeSource
+
+_REASONS: tuple[tuple[type[BaseException], LossReason], ...] = (
+    (av.error.EOFError, "END_OF_STREAM"),
+    (av.error.ConnectionRefusedError, "REFUSED"),
+    (av.error.ExitError, "TIMEOUT"),  # how FFmpeg says that our time-out interrupted it
+    (av.error.TimeoutError, "TIMEOUT"),
+    (av.error.HTTPUnauthorizedError, "AUTHENTICATION"),
+    (av.error.HTTPForbiddenError, "AUTHENTICATION"),
+    (av.error.HTTPNotFoundError, "NOT_FOUND"),
+    (av.error.FileNotFoundError, "NOT_FOUND"),
+    (av.error.InvalidDataError, "DECODE"),
+)
+
+
+def reason_of(error: av.error.FFmpegError) -> LossReason:
+    """The typed reason behind an error of FFmpeg."""
+    return next((reason for kind, reason in _REASONS if isinstance(error, kind)), "OTHER")
+
+
+def said(error: av.error.FFmpegError) -> str:
+    """FFmpeg's own words without the address, which `str(error)` would repeat, password and all."""
+    return str(error.strerror).lower()
+
+
+def frame_of(picture: Any, observed_at: int, time_source: TimeSource) -> Frame:
+    """A decoded `av.VideoFrame` as a frame; its colours are converted only when somebody looks."""
+
+    def image() -> Image:
+        array: Image = picture.to_ndarray(format="bgr24")
+        return array
+
+    return Frame(observed_at, time_source, picture.width, picture.height, image)

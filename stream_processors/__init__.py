@@ -1,0 +1,1 @@
+"""The fold over a camera's log, and the shells that run it."""

@@ -1,0 +1,1 @@
+"""Faust apps, thin: they bring records to the fold and its outputs to their topics."""

@@ -1,0 +1,95 @@
+"""Directed crossings of counting lines: a track's path cuts the segment and the new side is held for `min_stay_ms`.
+
+One flicker across and back is no crossing. Pure: the cuts that wait to be held are all there is to remember.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from schemas.events import Direction, Line
+from stream_processors.domain.definitions import Layout, anchor_of
+from stream_processors.domain.geometry import meeting, right_of
+from stream_processors.domain.movement import UNSEEN, Movement
+from stream_processors.domain.presence import Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A track's path cut a line; it counts once the new side has been held long enough."""
+
+    moment: Moment
+    to_right: bool
+
+
+Cuts: TypeAlias = dict[int, dict[str, Cut]]  # by track and line
+
+
+@dataclass(frozen=True, slots=True)
+class Crossed:
+    """A crossing that counts."""
+
+    track_no: int
+    line_id: str
+    moment: Moment
+    direction: Direction
+
+
+def observe(cuts: Cuts, layout: Layout, movement: Movement) -> tuple[Cuts, list[Crossed]]:
+    """Tracks moved; returns the cuts that wait now and the crossings that count."""
+    if not layout.lines:
+        return cuts, []
+    was_right = right_of(movement.before[:, layout.line_anchor], layout.line_start, layout.line_end)
+    is_right = right_of(movement.after[:, layout.line_anchor], layout.line_start, layout.line_end)
+    changed = (was_right != is_right) & (movement.seen_at != UNSEEN)[:, None]
+    left, found = dict(cuts), list[Crossed]()
+    for index, number in enumerate(movement.track_no.tolist()):
+        if number not in cuts and not changed[index].any():
+            continue
+        waiting = left.pop(number, {})
+        for column, line in enumerate(layout.lines):
+            turned = bool(changed[index, column])
+            new = _cut(movement, index, line, to_right=bool(is_right[index, column])) if turned else None
+            cut, counted = _after(waiting.get(line.line_id), new, line, movement.observed_at, turned=turned)
+            found += [_crossed(number, line, each) for each in counted]
+            if cut is not None:
+                left.setdefault(number, {})[line.line_id] = cut
+    return left, found
+
+
+def end(cuts: Cuts, ended: Collection[int]) -> Cuts:
+    """Tracks ended; a cut that was not held by then never counts."""
+    return {number: each for number, each in cuts.items() if number not in ended}
+
+
+def redefine(cuts: Cuts, old: Layout, new: Layout) -> Cuts:
+    """Other lines: cuts of lines that stayed as they were go on waiting."""
+    same = {line.line_id for line in new.lines if line in old.lines}
+    kept = {number: {name: cut for name, cut in each.items() if name in same} for number, each in cuts.items()}
+    return {number: each for number, each in kept.items() if each}
+
+
+def _cut(movement: Movement, index: int, line: Line, *, to_right: bool) -> Cut | None:
+    """The cut of the path through the segment; None when it passes beside it."""
+    where = meeting(movement.path(index, anchor_of(line)), (line.points[0], line.points[1]))
+    return None if where is None else Cut(movement.moment(index, where), to_right)
+
+
+def _after(cut: Cut | None, new: Cut | None, line: Line, now: int, *, turned: bool) -> tuple[Cut | None, list[Cut]]:
+    """The cut that waits after a step that ended at `now`, and those that were held long enough.
+
+    `turned`: the side changed in this step, with a `new` cut or round the end of the line (None), unseen.
+    """
+    counted: list[Cut] = []
+    if cut is not None and turned:
+        if new is None or new.moment.at - cut.moment.at < line.min_stay_ms:
+            return None, []  # back before it counted: neither way happened
+        counted = [cut]
+    waits = new if turned else cut
+    if waits is not None and now - waits.moment.at >= line.min_stay_ms:
+        return None, [*counted, waits]
+    return waits, counted
+
+
+def _crossed(track_no: int, line: Line, cut: Cut) -> Crossed:
+    return Crossed(track_no, line.line_id, cut.moment, "ENTRY" if cut.to_right else "EXIT")

@@ -1,0 +1,117 @@
+"""What a DefineZones or ConfigureCamera must satisfy, and the layout the fold makes of it.
+
+Faults name what is wrong, where, and what to do; a definition with any fault changes nothing.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from schemas.events import Fault, Line, Point, Zone
+from stream_processors.domain.geometry import CENTRE, FOOT, Floats, Ints, Polygons, is_simple
+
+MIN_POLYGON_POINTS = 3
+LINE_POINTS = 2
+MAX_SHAPES = 200
+MAX_POINTS = 200
+
+
+def anchor_of(shape: Zone | Line) -> int:
+    """Which anchor of a box decides for this shape, as an index: FOOT or CENTRE."""
+    return CENTRE if shape.anchor == "CENTRE" else FOOT
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The zones and lines in force, packed for the fold; revision 0 is the empty layout of a new camera."""
+
+    revision: int
+    effective_at: int
+    zones: tuple[Zone, ...]
+    lines: tuple[Line, ...]
+    polygons: Polygons
+    line_anchor: Ints  # (l,)
+    line_start: Floats  # (l, 2)
+    line_end: Floats  # (l, 2)
+
+    @classmethod
+    def of(cls, revision: int, effective_at: int, zones: tuple[Zone, ...], lines: tuple[Line, ...]) -> "Layout":
+        """Pack valid zones and lines, in force from `effective_at` on."""
+        ends = np.array([line.points for line in lines], dtype=np.float64).reshape(-1, 2, 2)
+        return cls(
+            revision,
+            effective_at,
+            zones,
+            lines,
+            Polygons.of([zone.polygon for zone in zones], [anchor_of(zone) for zone in zones]),
+            np.array([anchor_of(line) for line in lines], dtype=np.int64),
+            ends[:, 0],
+            ends[:, 1],
+        )
+
+    def zone(self, zone_id: str) -> Zone | None:
+        """The zone called `zone_id` in this layout."""
+        return next((zone for zone in self.zones if zone.zone_id == zone_id), None)
+
+
+def faults(zones: Sequence[Zone], lines: Sequence[Line]) -> tuple[Fault, ...]:
+    """Everything to mend in a definition; empty when it can be taken."""
+    found = [
+        *_count_faults("zones", len(zones)),
+        *_count_faults("lines", len(lines)),
+        *_id_faults("zones", [zone.zone_id for zone in zones]),
+        *_id_faults("lines", [line.line_id for line in lines]),
+    ]
+    for index, zone in enumerate(zones):
+        found += _polygon_faults(f"zones[{index}].polygon", zone.polygon)
+    for index, line in enumerate(lines):
+        found += _line_faults(f"lines[{index}].points", line.points)
+    return tuple(found)
+
+
+def _count_faults(path: str, count: int) -> Iterator[Fault]:
+    if count > MAX_SHAPES:
+        yield Fault(code="TOO_MANY", path=path, message=f"{count} {path}; at most {MAX_SHAPES} fit on one camera")
+
+
+def _id_faults(path: str, ids: Sequence[str]) -> Iterator[Fault]:
+    for index, name in enumerate(ids):
+        if not name:
+            yield Fault(code="EMPTY_ID", path=f"{path}[{index}]", message="give it an id that is kept for ever")
+        elif name in ids[:index]:
+            yield Fault(code="DUPLICATE_ID", path=f"{path}[{index}]", message=f"{name!r} is used twice; ids are unique")
+
+
+def _polygon_faults(path: str, polygon: Sequence[Point]) -> list[Fault]:
+    found = [*_size_faults(path, len(polygon), MIN_POLYGON_POINTS, MAX_POINTS), *_point_faults(path, polygon)]
+    if found:
+        return found
+    if not is_simple(polygon):
+        message = "its edges cross or touch; order the points around the shape"
+        return [Fault(code="POLYGON_CROSSES_ITSELF", path=path, message=message)]
+    return []
+
+
+def _line_faults(path: str, points: Sequence[Point]) -> list[Fault]:
+    return [*_size_faults(path, len(points), LINE_POINTS, LINE_POINTS), *_point_faults(path, points)]
+
+
+def _size_faults(path: str, count: int, least: int, most: int) -> Iterator[Fault]:
+    if not least <= count <= most:
+        wanted = str(least) if least == most else f"{least} to {most}"
+        yield Fault(code="POINT_COUNT", path=path, message=f"{count} points; it takes {wanted}")
+
+
+def _point_faults(path: str, points: Sequence[Point]) -> Iterator[Fault]:
+    for index, (x, y) in enumerate(points):
+        if not (math.isfinite(x) and math.isfinite(y) and 0 <= x <= 1 and 0 <= y <= 1):
+            message = f"({x}, {y}) is outside the frame; x and y are 0..1 of its width and height"
+            yield Fault(code="POINT_OUT_OF_RANGE", path=f"{path}[{index}]", message=message)
+    for index, point in _repeated(points):
+        yield Fault(code="EQUAL_POINTS", path=f"{path}[{index}]", message=f"{point} is there twice; remove one")
+
+
+def _repeated(points: Sequence[Point]) -> Iterable[tuple[int, Point]]:
+    return ((index, point) for index, point in enumerate(points) if point in points[:index])

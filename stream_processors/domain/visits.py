@@ -1,0 +1,201 @@
+"""Zone visits of all tracks of one camera: finds the few (track, zone) pairs in which something may change, and lets
+`presence` decide them. Pure: every function returns a new state.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+
+from schemas.events import ExitReason, Zone
+from stream_processors.domain import presence
+from stream_processors.domain.definitions import Layout, anchor_of
+from stream_processors.domain.geometry import Bools, Floats, Ints, last_crossing
+from stream_processors.domain.movement import UNSEEN, Movement
+from stream_processors.domain.presence import NEVER, Change, Moment, Presence
+
+Cells: TypeAlias = dict[int, dict[str, Presence]]
+
+
+@dataclass(frozen=True, slots=True)
+class VisitChange:
+    """A visit of `track_no` in `zone` opened or closed."""
+
+    track_no: int
+    zone_id: str
+    change: Change
+
+
+@dataclass(frozen=True, slots=True)
+class VisitState:
+    """Where each live track was last seen, and its presence in each zone; one row a track, one column a zone."""
+
+    track_no: Ints  # (t,) ascending
+    anchors: Floats  # (t, 2, 2)
+    seen_at: Ints  # (t,)
+    inside: Bools  # (t, z)
+    deadline: Ints  # (t, z)
+    cells: Cells
+
+    @classmethod
+    def empty(cls, zones: int = 0) -> "VisitState":
+        """Nobody has been seen."""
+        return cls(
+            np.empty(0, np.int64),
+            np.empty((0, 2, 2)),
+            np.empty(0, np.int64),
+            np.empty((0, zones), np.bool_),
+            np.empty((0, zones), np.int64),
+            {},
+        )
+
+
+def move(state: VisitState, observed_at: int, track_no: Ints, anchors: Floats) -> tuple[VisitState, Movement]:
+    """Where tracks (n,), ascending, matched at `observed_at` came from; adds a row for each seen for the first time."""
+    state = _with_rows(state, track_no)
+    rows = np.searchsorted(state.track_no, track_no)
+    return state, Movement(observed_at, track_no, state.seen_at[rows], state.anchors[rows], anchors)
+
+
+def observe(
+    state: VisitState, layout: Layout, movement: Movement, contained: Bools
+) -> tuple[VisitState, list[VisitChange]]:
+    """Tracks moved, and the zones `contained` (n, z) hold them now."""
+    rows = np.searchsorted(state.track_no, movement.track_no)
+    attention = (contained != state.inside[rows]) | (state.deadline[rows] <= movement.observed_at)
+    changes: list[VisitChange] = []
+    cells, deadlines = state.cells, state.deadline
+    if attention.any():
+        cells, deadlines = dict(cells), deadlines.copy()
+    for index, column in np.argwhere(attention).tolist():
+        zone, number = layout.zones[column], int(movement.track_no[index])
+        mine = cells.get(number, {})
+        cell, found = _decide(mine.get(zone.zone_id), zone, movement, index, inside=bool(contained[index, column]))
+        cells[number] = _with_cell(mine, zone.zone_id, cell)
+        deadlines[rows[index], column] = NEVER if cell is None else presence.deadline(cell, zone)
+        changes += [VisitChange(number, zone.zone_id, change) for change in found]
+    return _seen(state, rows, movement, contained, cells, deadlines), changes
+
+
+def end(
+    state: VisitState, layout: Layout, ended: Iterable[tuple[int, ExitReason]]
+) -> tuple[VisitState, list[VisitChange]]:
+    """Tracks ended: their visits end when they were last seen."""
+    reasons = dict(ended)
+    changes = [
+        VisitChange(number, zone.zone_id, change)
+        for number in sorted(reasons)
+        for zone, cell in _zones_of(state.cells.get(number, {}), layout)
+        for change in presence.end(cell, zone, _seen_at(state, number), reasons[number])
+    ]
+    keep = ~np.isin(state.track_no, list(reasons))
+    cells = {number: zones for number, zones in state.cells.items() if number not in reasons}
+    return _rows(state, keep, cells), changes
+
+
+def redefine(state: VisitState, old: Layout, new: Layout) -> tuple[VisitState, list[VisitChange]]:
+    """Other zones from `new.effective_at` on: visits close where a person is outside the new shape, others carry on."""
+    contained = new.polygons.contain(state.anchors)
+    changes: list[VisitChange] = []
+    cells: Cells = {}
+    for row, number in enumerate(state.track_no.tolist()):
+        inside = dict(zip((zone.zone_id for zone in new.zones), contained[row].tolist(), strict=True))
+        cells[number], found = _redraw(state.cells.get(number, {}), old, inside, int(state.seen_at[row]), new)
+        changes += [VisitChange(number, zone_id, change) for zone_id, change in found]
+    return _with_columns(state, new, contained, cells), changes
+
+
+def undecided_since(state: VisitState, watermark: int) -> int | None:
+    """The earliest moment not decided yet: a track lost since, or a stay or absence that may still be too short."""
+    lost = state.seen_at[state.seen_at < watermark]
+    pending = [
+        cell.since.at
+        for row, number in enumerate(state.track_no.tolist())
+        if (state.deadline[row] < NEVER).any()
+        for cell in state.cells[number].values()
+        if cell.visit is None or not cell.inside
+    ]
+    return min([*lost.tolist(), *pending], default=None)
+
+
+def _decide(
+    cell: Presence | None, zone: Zone, movement: Movement, index: int, *, inside: bool
+) -> presence.Verdict:
+    now, changes = movement.observed_at, []
+    if movement.is_first(index):
+        cell = presence.begin(Moment(now, None, now), "TRACK_STARTED") if inside else None
+    elif inside != (cell is not None and cell.inside):
+        path = movement.path(index, anchor_of(zone))
+        cell, changes = presence.cross(cell, zone, movement.moment(index, last_crossing(path, zone.polygon)))
+    if cell is None:
+        return None, changes
+    settled, more = presence.settle(cell, zone, now)
+    return settled, [*changes, *more]
+
+
+def _redraw(
+    cells: dict[str, Presence], old: Layout, inside: dict[str, bool], seen_at: int, new: Layout
+) -> tuple[dict[str, Presence], list[tuple[str, Change]]]:
+    kept: dict[str, Presence] = {}
+    found: list[tuple[str, Change]] = []
+    for zone in (*old.zones, *(zone for zone in new.zones if old.zone(zone.zone_id) is None)):
+        cell, changes = presence.redraw(
+            cells.get(zone.zone_id), zone, inside=inside.get(zone.zone_id, False), seen_at=seen_at, now=new.effective_at
+        )
+        found += [(zone.zone_id, change) for change in changes]
+        if cell is not None:
+            kept[zone.zone_id] = cell
+    return kept, found
+
+
+def _with_rows(state: VisitState, track_no: Ints) -> VisitState:
+    """Add a row for each track seen for the first time; numbers only grow, so rows stay ascending."""
+    new = track_no[~np.isin(track_no, state.track_no)]
+    if not len(new):
+        return state
+    zones = state.inside.shape[1]
+    return VisitState(
+        np.concatenate([state.track_no, new]),
+        np.concatenate([state.anchors, np.zeros((len(new), 2, 2))]),
+        np.concatenate([state.seen_at, np.full(len(new), UNSEEN, np.int64)]),
+        np.concatenate([state.inside, np.zeros((len(new), zones), np.bool_)]),
+        np.concatenate([state.deadline, np.full((len(new), zones), NEVER, np.int64)]),
+        state.cells,
+    )
+
+
+def _seen(
+    state: VisitState, rows: Ints, movement: Movement, contained: Bools, cells: Cells, deadline: Ints
+) -> VisitState:
+    anchors, seen_at, inside = state.anchors.copy(), state.seen_at.copy(), state.inside.copy()
+    anchors[rows], seen_at[rows], inside[rows] = movement.after, movement.observed_at, contained
+    return VisitState(state.track_no, anchors, seen_at, inside, deadline, cells)
+
+
+def _rows(state: VisitState, keep: Bools, cells: Cells) -> VisitState:
+    return VisitState(
+        state.track_no[keep], state.anchors[keep], state.seen_at[keep], state.inside[keep], state.deadline[keep], cells
+    )
+
+
+def _with_columns(state: VisitState, layout: Layout, contained: Bools, cells: Cells) -> VisitState:
+    deadline = np.full(contained.shape, NEVER, np.int64)
+    for row, number in enumerate(state.track_no.tolist()):
+        for column, zone in enumerate(layout.zones):
+            if (cell := cells[number].get(zone.zone_id)) is not None:
+                deadline[row, column] = presence.deadline(cell, zone)
+    return replace(state, inside=contained, deadline=deadline, cells={n: zones for n, zones in cells.items() if zones})
+
+
+def _with_cell(cells: dict[str, Presence], zone_id: str, cell: Presence | None) -> dict[str, Presence]:
+    rest = {name: other for name, other in cells.items() if name != zone_id}
+    return rest if cell is None else {**rest, zone_id: cell}
+
+
+def _zones_of(cells: dict[str, Presence], layout: Layout) -> Iterator[tuple[Zone, Presence]]:
+    return ((zone, cells[zone.zone_id]) for zone in layout.zones if zone.zone_id in cells)
+
+
+def _seen_at(state: VisitState, track_no: int) -> int:
+    return int(state.seen_at[np.searchsorted(state.track_no, track_no)])

@@ -1,0 +1,1 @@
+"""What keeps the promise: checkpointed agent, snapshots, dead letters, metrics."""

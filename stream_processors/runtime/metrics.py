@@ -1,0 +1,24 @@
+"""Every metric of the stream processors, by name. Labels are bounded: cameras, topics and reasons, never tracks."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_LATENCY_S = (0.005, 0.01, 0.02, 0.04, 0.07, 0.1, 0.15, 0.25, 0.4, 0.7, 1.0, 2.0, 5.0, 15.0, 60.0, 300.0)
+
+RECORDS_READ = Counter("aforo_records_read_total", "Records taken from the camera log.", ["partition"])
+RECORDS_REFUSED = Counter("aforo_records_refused_total", "Records not folded, by reason.", ["reason"])
+FRAMES_FOLDED = Counter("aforo_frames_processed_total", "Frames the fold accepted.", ["camera"])
+OUTPUTS = Counter("aforo_outputs_total", "Records written to derived topics.", ["topic"])
+DEAD_LETTERS = Counter("aforo_dead_letters_total", "Records set aside as raw bytes.", ["app", "reason"])
+CHECKPOINTS = Counter("aforo_checkpoints_total", "Checkpoints made durable.", ["partition"])
+SNAPSHOTS_REJECTED = Counter("aforo_snapshots_rejected_total", "Stored states that could not be used.", ["reason"])
+WATERMARK = Gauge("aforo_camera_watermark_seconds", "Event time of the last accepted frame, Unix seconds.", ["camera"])
+FOLD_SECONDS = Histogram("aforo_fold_seconds", "Processor time to fold one batch.", buckets=_LATENCY_S)
+PIPELINE_LATENCY = Histogram(
+    "aforo_pipeline_latency_seconds", "From capture to a durable output, by the host's clock.", buckets=_LATENCY_S
+)
+PROJECTED = Counter("aforo_projected_records_total", "Records written to the database.", ["topic"])
+PROJECTION_LAG = Gauge(
+    "aforo_projection_lag_seconds", "Age of the newest record written to the database when it was written.", ["topic"]
+)
+PROJECTION_RETRIES = Counter("aforo_projection_retries_total", "Writes tried again, by reason.", ["reason"])
+WAITING = Counter("aforo_dependency_waits_total", "Waits for a service that was away.", ["service"])

@@ -1,0 +1,19 @@
+"""Debian's archive is found in the host's own sources, or asked for."""
+
+import pytest
+
+from infra.local.debian import find_mirror
+
+
+@pytest.mark.parametrize(
+    ("addresses", "found"),
+    [
+        (["http://mirror.example/debian-security/", "http://mirror.example/debian/"], "http://mirror.example/debian/"),
+        (["https://a.example/debian", "https://b.example/debian"], "https://a.example/debian"),
+        (["http://mirror.example/ubuntu/"], None),
+        ([], None),
+    ],
+    ids=["security is not the archive", "the first of two", "another distribution", "no sources"],
+)
+def test_the_mirror_is_the_main_archive_of_the_host(addresses: list[str], found: str | None) -> None:
+    assert find_mirror(addresses) == found

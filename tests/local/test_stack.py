@@ -1,0 +1,181 @@
+"""The real stack: comes up, serves, survives kill -9, keeps its data, refuses a second start, leaves nothing."""
+
+import os
+import select
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import httpx
+import psycopg2
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from infra.local import process
+from infra.local.errors import FolderInUseError, OtherAddressError, PortInUseError
+from infra.local.footage import vtest
+from infra.local.process import start_time
+from infra.local.stack import Stack
+from tests.local_stack import free_ports, running_stack, settings_for_tests, shared_cache, stack_folder
+
+pytestmark = pytest.mark.integration
+
+TOPIC = "local-stack-test"
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with running_stack() as stack:
+        admin = AdminClient({"bootstrap.servers": stack.bootstrap})
+        admin.create_topics([NewTopic(TOPIC, 1, 1)])[TOPIC].result(20)
+        yield stack
+
+
+def pids(stack: Stack) -> dict[str, int]:
+    return {line.name: line.pid for line in stack.status() if line.pid}
+
+
+def kill(pid: int) -> None:
+    with os.fdopen(os.pidfd_open(pid)) as descriptor:
+        os.kill(pid, signal.SIGKILL)
+        select.select([descriptor], [], [], 20)
+
+
+def produce(stack: Stack, value: bytes) -> None:
+    failures: list[object] = []
+    producer = Producer({"bootstrap.servers": stack.bootstrap, "enable.idempotence": True})
+    producer.produce(TOPIC, value, on_delivery=lambda error, _: failures.append(error))
+    assert producer.flush(30) == 0
+    assert failures == [None]
+
+
+def consume(stack: Stack, count: int) -> list[bytes]:
+    consumer = Consumer({"bootstrap.servers": stack.bootstrap, "group.id": "test", "enable.auto.commit": False})
+    try:
+        consumer.assign([TopicPartition(TOPIC, 0, 0)])
+        return [message.value() for message in consumer.consume(count, 30)]
+    finally:
+        consumer.close()
+
+
+def fetch_one(stack: Stack, statement: str, dbname: str = "aforo") -> object:
+    connection = psycopg2.connect(stack.database_url(dbname, "postgresql"))
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+            row = cursor.fetchone()
+            return row and row[0]
+    finally:
+        connection.close()
+
+
+def register(stack: Stack) -> int:
+    body = {"schema": '{"type": "record", "name": "Seen", "fields": []}'}
+    answer = httpx.post(f"{stack.registry_url}/subjects/seen/versions", json=body, trust_env=False)
+    return int(answer.raise_for_status().json()["id"])
+
+
+def test_all_three_serve(stack: Stack) -> None:
+    assert [(line.name, line.state) for line in stack.status()] == [
+        ("timescale", "running"),
+        ("kafka", "running"),
+        ("registry", "running"),
+    ]
+    assert str(fetch_one(stack, "SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'")).startswith("2.")
+    assert fetch_one(stack, "SHOW fsync") == "on"
+    assert register(stack) == register(stack)
+
+
+def test_a_wrong_password_is_refused(stack: Stack) -> None:
+    url = stack.database_url(driver="postgresql").replace(stack.timescale.password, "wrong")
+    with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
+        psycopg2.connect(url)
+
+
+def test_up_again_changes_nothing(stack: Stack) -> None:
+    before = pids(stack)
+    stack.up(print, tied=True)
+    assert pids(stack) == before
+
+
+def test_acknowledged_records_rows_and_schema_ids_survive_kill_9_of_all_services(stack: Stack) -> None:
+    produce(stack, b"kept")
+    schema_id = register(stack)
+    fetch_one(stack, "CREATE TABLE kept AS SELECT 7 AS n; COMMIT; SELECT n FROM kept")
+    before = pids(stack)
+    for pid in before.values():
+        kill(pid)
+    assert {line.state for line in stack.status()} == {"stopped"}
+    stack.up(print, tied=True)
+    assert not set(pids(stack).values()) & set(before.values())
+    assert consume(stack, 1) == [b"kept"]
+    assert fetch_one(stack, "SELECT n FROM kept") == 7
+    assert register(stack) == schema_id
+
+
+def test_a_second_broker_on_the_same_folder_is_refused_and_does_not_harm_the_first(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "LOCK_WAIT_S", 0.1)
+    pid_file = stack.settings.data_dir / "run" / "kafka.json"
+    known = pid_file.read_text()
+    pid_file.unlink()
+    other_ports = dict(zip(("kafka_port", "controller_port"), free_ports(2), strict=True))
+    try:
+        with pytest.raises(FolderInUseError, match=r"kafka\.lock"):
+            Stack(stack.settings.model_copy(update=other_ports)).up(print, tied=True)
+    finally:
+        pid_file.write_text(known)
+    produce(stack, b"unharmed")
+
+
+def test_other_ports_for_a_stack_that_runs_are_refused(stack: Stack) -> None:
+    elsewhere = stack.settings.model_copy(update={"postgres_port": free_ports(1)[0]})
+    with pytest.raises(OtherAddressError, match="aforo down"):
+        Stack(elsewhere).up(print, tied=True)
+
+
+def test_a_stack_whose_port_is_taken_starts_nothing(stack: Stack) -> None:
+    with stack_folder() as folder:
+        settings = settings_for_tests(folder).model_copy(update={"registry_port": stack.settings.kafka_port})
+        other = Stack(settings)
+        with pytest.raises(PortInUseError, match="AFORO_LOCAL__REGISTRY_PORT"):
+            other.up(print, tied=True)
+        assert pids(other) == {}
+
+
+def test_a_database_is_copied_from_a_template_and_dropped_under_its_readers(stack: Stack) -> None:
+    server = stack.timescale
+    server.create_database("template_of_test")
+    fetch_one(stack, "CREATE TABLE t AS SELECT 5 AS n; COMMIT; SELECT n FROM t", "template_of_test")
+    server.create_database("copy", "template_of_test")
+    reader = psycopg2.connect(server.url("copy"))
+    try:
+        assert fetch_one(stack, "SELECT n FROM t", "copy") == 5
+        server.drop_database("copy")
+        server.drop_database("copy")
+    finally:
+        reader.close()
+    assert fetch_one(stack, "SELECT count(*) FROM pg_database WHERE datname = 'copy'") == 0
+
+
+def test_down_leaves_no_process_and_up_brings_the_data_back() -> None:
+    with running_stack() as stack:
+        fetch_one(stack, "CREATE TABLE kept AS SELECT 7 AS n; COMMIT; SELECT n FROM kept")
+        server = Path(f"/proc/{pids(stack)['timescale']}/task")
+        workers = [int(pid) for file in server.glob("*/children") for pid in file.read_text().split()]
+        all_pids = [*pids(stack).values(), *workers]
+        stack.down()
+        assert [pid for pid in all_pids if start_time(pid) is not None] == []
+        assert pids(stack) == {}
+        stack.up(print, tied=True)
+        assert fetch_one(stack, "SELECT n FROM kept") == 7
+
+
+def test_the_footage_is_the_one_described() -> None:
+    with av.open(str(vtest(shared_cache()))) as container:
+        stream = container.streams.video[0]
+        assert (stream.width, stream.height, stream.average_rate) == (768, 576, 10)
+        assert sum(1 for _ in container.demux(stream) if _.size) == 795
