@@ -1,15 +1,14 @@
 """Cameras: what they are called, how they are folded, how they are doing, and their zones."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 
 import strawberry
 from sqlalchemy import RowMapping
-from strawberry import relay
 
 from graphql_api.context import Info
 from graphql_api.described import output, resolved
+from graphql_api.nodes import KeyedNode
 from graphql_api.pagination import DEFAULT_FIRST, Connection, Keyset, checked_first
 from graphql_api.sites import Site
 from graphql_api.sql.cameras import cameras_page
@@ -41,7 +40,7 @@ class RefusedFrames:
 
 
 @output
-class Camera(relay.Node):
+class Camera(KeyedNode):
     """A camera as its log was last folded."""
 
     camera_id: strawberry.ID
@@ -67,13 +66,10 @@ class Camera(relay.Node):
         return root.camera_id
 
     @classmethod
-    async def resolve_nodes(
-        cls, *, info: Info, node_ids: Iterable[str], required: bool = False
-    ) -> list["Camera | None"]:
-        """The cameras with these ids; None where there is none."""
-        del required
-        found = await info.context.cameras.load_many(node_ids)
-        return [camera_of(row) if row else None for row in found]
+    async def by_key(cls, info: Info, key: str) -> "Camera | None":
+        """The camera with this id."""
+        row = await info.context.cameras.load(key)
+        return camera_of(row) if row else None
 
     @resolved
     async def site(self, info: Info) -> Site | None:

@@ -24,7 +24,7 @@ T_co = TypeVar("T_co", covariant=True)
 _QUERY_CANCELED = "57014"
 _UNDEFINED_TABLE = "42P01"
 # Connection lost (no code), class 08, too many connections, and the server going down or coming up.
-_AWAY = (None, "08", "53300", "57P01", "57P02", "57P03")
+_AWAY = (None, "53300", "57P01", "57P02", "57P03")
 
 
 class ReadModel(Protocol):

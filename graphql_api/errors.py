@@ -1,14 +1,14 @@
 """Errors of the API by what the caller should do next; each has a code that clients may rely on.
 
-    ApiError
-    ├── BadInputError              mend the request
-    │   ├── RangeError             BAD_RANGE: the range is empty or too long
-    │   ├── TooManyBucketsError    TOO_MANY_BUCKETS: take the bucket that is suggested
-    │   ├── CursorInvalidError     CURSOR_INVALID: start over without the cursor
-    │   └── CursorExpiredError     CURSOR_EXPIRED: read what was missed by query, then subscribe anew
-    ├── NotFoundError              NOT_FOUND
-    ├── QueryTimeoutError          QUERY_TIMEOUT: ask for less
-    └── ServiceUnavailableError    SERVICE_UNAVAILABLE: the same request may succeed later
+ApiError
+├── BadInputError              mend the request
+│   ├── RangeError             BAD_RANGE: the range is empty or too long
+│   ├── TooManyBucketsError    TOO_MANY_BUCKETS: take the bucket that is suggested
+│   ├── CursorInvalidError     CURSOR_INVALID: start over without the cursor
+│   └── CursorExpiredError     CURSOR_EXPIRED: read what was missed by query, then subscribe anew
+├── NotFoundError              NOT_FOUND
+├── QueryTimeoutError          QUERY_TIMEOUT: ask for less
+└── ServiceUnavailableError    SERVICE_UNAVAILABLE: the same request may succeed later
 """
 
 from typing import ClassVar

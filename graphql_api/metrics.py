@@ -10,7 +10,9 @@ OPERATION_SECONDS = Histogram(
 )
 OPERATION_ERRORS = Counter("aforo_graphql_errors_total", "Errors in GraphQL answers by code.", ["code"])
 SUBSCRIPTIONS = Gauge("aforo_graphql_subscriptions", "Subscriptions open now, by field.", ["field"])
-DATABASE_ERRORS = Counter("aforo_api_database_errors_total", "Queries the database could not answer, by code.", ["code"])
+DATABASE_ERRORS = Counter(
+    "aforo_api_database_errors_total", "Queries the database could not answer, by code.", ["code"]
+)
 COMMAND_SECONDS = Histogram(
     "aforo_command_seconds", "From a mutation to the camera's answer, by its outcome.", ["command", "outcome"]
 )

@@ -6,9 +6,9 @@ A cursor holds that key, in base64url, and the name of the list it belongs to. N
 import base64
 import binascii
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import strawberry
 
@@ -17,8 +17,16 @@ from graphql_api.errors import BadInputError, CursorInvalidError
 
 DEFAULT_FIRST = 50
 MAX_FIRST = 200
+MAX_BIGINT = 2**63 - 1
 T = TypeVar("T")
-Row = Mapping[str, Any]
+
+
+class Row(Protocol):
+    """Anything with values by column name."""
+
+    def __getitem__(self, column: str, /) -> Any:
+        """The value of a column."""
+        ...
 
 
 @output
@@ -51,7 +59,7 @@ class Connection(Generic[T]):
 class Keyset:
     """The order of one list: its name and the columns, unique together, whose values make a cursor."""
 
-    def __init__(self, name: str, **columns: type) -> None:
+    def __init__(self, name: str, /, **columns: type) -> None:
         self.name = name
         self.columns = columns
 
@@ -115,17 +123,26 @@ def decode_cursor(cursor: str) -> Any:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         return json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, RecursionError) as error:
-        raise CursorInvalidError("The cursor is not one of ours. Start over without `after`.") from error
+        raise _not_ours() from error
 
 
 def _restored(kind: type, value: Any) -> Any:
-    try:
-        if kind is datetime:
-            value = datetime.fromisoformat(value)
-            if value.tzinfo is None:
-                raise ValueError(value)
-    except (TypeError, ValueError) as error:
-        raise CursorInvalidError("The cursor is not one of ours. Start over without `after`.") from error
-    if not isinstance(value, kind) or isinstance(value, bool) or (kind is int and abs(value) >= 2**63):
-        raise CursorInvalidError("The cursor is not one of ours. Start over without `after`.")
+    if kind is datetime:
+        return _moment(value)
+    if type(value) is not kind or (isinstance(value, int) and abs(value) > MAX_BIGINT):
+        raise _not_ours()
     return value
+
+
+def _moment(value: Any) -> datetime:
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError) as error:
+        raise _not_ours() from error
+    if moment.tzinfo is None:
+        raise _not_ours()
+    return moment
+
+
+def _not_ours() -> CursorInvalidError:
+    return CursorInvalidError("The cursor is not one of ours. Start over without `after`.")

@@ -1,29 +1,29 @@
 """Sites: places with a name and a time zone that cameras belong to."""
 
-from collections.abc import Iterable
-from typing import Annotated, Self
+from typing import Annotated
 
 import strawberry
-from strawberry import relay
 
 from graphql_api.context import Info
 from graphql_api.described import output, resolved
+from graphql_api.nodes import KeyedNode
 from graphql_api.pagination import DEFAULT_FIRST, Connection
 from graphql_api.sql.sites import all_sites
 
 
 @output
-class Site(relay.Node):
+class Site(KeyedNode):
     """A place with its own time zone; every camera belongs to one."""
 
-    site_id: relay.NodeID[str]
+    site_id: strawberry.ID
     name: str
     time_zone: str = strawberry.field(description="IANA name, such as Europe/Madrid.")
 
-    @strawberry.field(name="siteId", description="The site's own id, as commands and filters take it.")
-    def own_id(self) -> strawberry.ID:
+    @classmethod
+    def resolve_id(cls, root: "Site", *, info: Info) -> str:
         """The site's own id."""
-        return strawberry.ID(self.site_id)
+        del info
+        return root.site_id
 
     @resolved
     async def cameras(
@@ -35,13 +35,10 @@ class Site(relay.Node):
         return await camera_page(info, self.site_id, first, after)
 
     @classmethod
-    async def resolve_nodes(
-        cls, *, info: Info, node_ids: Iterable[str], required: bool = False
-    ) -> list[Self | None]:
-        """The sites with these ids; None where there is none."""
-        del required
-        found = await info.context.sites.load_many(node_ids)
-        return [row and cls(**row) for row in found]
+    async def by_key(cls, info: Info, key: str) -> "Site | None":
+        """The site with this id."""
+        row = await info.context.sites.load(key)
+        return Site(**row) if row else None
 
 
 @strawberry.type

@@ -1,24 +1,21 @@
 """Tracks: one person in one camera without a break."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 import strawberry
 from sqlalchemy import RowMapping
-from strawberry import relay
 
 from graphql_api.cameras import Camera, camera_of
 from graphql_api.context import Info
 from graphql_api.described import output, resolved
-from graphql_api.node_ids import key_parts, node_key
-from graphql_api.pagination import DEFAULT_FIRST, Connection, Keyset, checked_first
+from graphql_api.nodes import KeyedNode, key_parts, node_key
+from graphql_api.pagination import DEFAULT_FIRST, MAX_BIGINT, Connection, Keyset, checked_first
 from graphql_api.sql.tracks import track, tracks_page
 from graphql_api.time_range import TimeRange, checked
 
 TRACKS = Keyset("tracks", started_at=datetime, track_no=int)
-_MAX_BIGINT = 2**63 - 1
 
 
 @strawberry.enum(description="Why a track ended.")
@@ -33,7 +30,7 @@ class TrackEndReason(StrEnum):
 
 
 @output
-class Track(relay.Node):
+class Track(KeyedNode):
     """One person in one camera without a break."""
 
     camera_id: strawberry.ID
@@ -51,12 +48,13 @@ class Track(relay.Node):
         return node_key(root.camera_id, root.track_no)
 
     @classmethod
-    async def resolve_nodes(
-        cls, *, info: Info, node_ids: Iterable[str], required: bool = False
-    ) -> list["Track | None"]:
-        """The tracks with these ids; None where there is none."""
-        del required
-        return [await _node(info, key_parts(node_id, 2)) for node_id in node_ids]
+    async def by_key(cls, info: Info, key: str) -> "Track | None":
+        """The track of this camera with this number."""
+        match key_parts(key, 2):
+            case [camera_id, number] if (track_no := track_number(number)) is not None:
+                found = await info.context.services.database.run(track, camera_id, track_no)
+                return track_of(found[0]) if found else None
+        return None
 
     @resolved
     async def camera(self, info: Info) -> Camera | None:
@@ -73,15 +71,7 @@ def track_of(row: RowMapping) -> Track:
 
 def track_number(text: str) -> int | None:
     """The number in a track's id; None when the database could hold no such number."""
-    return int(text) if text.isdecimal() and text.isascii() and int(text) <= _MAX_BIGINT else None
-
-
-async def _node(info: Info, parts: list[str] | None) -> Track | None:
-    number = track_number(parts[1]) if parts else None
-    if parts is None or number is None:
-        return None
-    found = await info.context.services.database.run(track, parts[0], number)
-    return track_of(found[0]) if found else None
+    return int(text) if text.isdecimal() and text.isascii() and int(text) <= MAX_BIGINT else None
 
 
 @strawberry.type

@@ -1,19 +1,16 @@
 """Zone visits: one track in one zone, with the bounds within which it came and went."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 import strawberry
 from sqlalchemy import RowMapping
-from strawberry import relay
 
 from graphql_api.cameras import Camera, camera_of
 from graphql_api.context import Info
 from graphql_api.described import output, payload, resolved
-from graphql_api.errors import CursorInvalidError
-from graphql_api.node_ids import key_parts, node_key
+from graphql_api.nodes import KeyedNode, key_parts, node_key
 from graphql_api.pagination import DEFAULT_FIRST, Connection, Keyset, checked_first
 from graphql_api.sql.visits import VisitQuery as VisitSql
 from graphql_api.sql.visits import visit, visits_page
@@ -47,7 +44,7 @@ class ExitReason(StrEnum):
 
 
 @output
-class ZoneVisit(relay.Node):
+class ZoneVisit(KeyedNode):
     """One track in one zone, from entering to leaving; bounds speak of sampling, not of identity mistakes."""
 
     camera_id: strawberry.ID
@@ -71,12 +68,15 @@ class ZoneVisit(relay.Node):
         return node_key(root.camera_id, root.track_no, root.zone_id, root.entered_at.isoformat())
 
     @classmethod
-    async def resolve_nodes(
-        cls, *, info: Info, node_ids: Iterable[str], required: bool = False
-    ) -> list["ZoneVisit | None"]:
-        """The visits with these ids; None where there is none."""
-        del required
-        return [await _node(info, key_parts(node_id, 4)) for node_id in node_ids]
+    async def by_key(cls, info: Info, key: str) -> "ZoneVisit | None":
+        """The visit of this track to this zone that was entered then."""
+        match key_parts(key, 4):
+            case [camera_id, number, zone_id, entered] if (track_no := track_number(number)) is not None:
+                entered_at = _moment(entered)
+                run = info.context.services.database.run
+                found = [] if entered_at is None else await run(visit, camera_id, track_no, zone_id, entered_at)
+                return visit_of(found[0]) if found else None
+        return None
 
     @resolved
     async def camera(self, info: Info) -> Camera | None:
@@ -108,17 +108,12 @@ def visit_of(row: RowMapping) -> ZoneVisit:
     return ZoneVisit(track_no=strawberry.ID(str(fields.pop("track_no"))), **fields)
 
 
-async def _node(info: Info, parts: list[str] | None) -> ZoneVisit | None:
-    if parts is None:
-        return None
-    camera_id, number, zone_id, entered = parts
-    track_no = track_number(number)
+def _moment(text: str) -> datetime | None:
     try:
-        key = VISITS.after(VISITS.cursor({"camera_id": camera_id, "track_no": track_no, "zone_id": zone_id, "entered_at": entered}))
-    except CursorInvalidError:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
         return None
-    found = await info.context.services.database.run(visit, **key) if key else []
-    return visit_of(found[0]) if found else None
+    return moment if moment.tzinfo else None
 
 
 def _sql_query(span: TimeRange, wanted: VisitFilter | None) -> VisitSql:

@@ -8,11 +8,10 @@ from typing import Any, Self
 
 import strawberry
 from sqlalchemy import RowMapping
-from strawberry import relay
 
 from graphql_api.context import Info
 from graphql_api.described import output, resolved
-from graphql_api.node_ids import key_parts, node_key
+from graphql_api.nodes import KeyedNode, key_parts, node_key
 from graphql_api.sql.zones import line_history, lines_of, newest_zone, zone_history, zones_of
 
 
@@ -46,7 +45,7 @@ class Point:
 
 
 @output
-class Zone(relay.Node):
+class Zone(KeyedNode):
     """A named polygon on one camera in which stays are measured, in one of its revisions."""
 
     camera_id: strawberry.ID
@@ -69,10 +68,13 @@ class Zone(relay.Node):
         return node_key(root.camera_id, root.zone_id)
 
     @classmethod
-    async def resolve_nodes(cls, *, info: Info, node_ids: Iterable[str], required: bool = False) -> list["Zone | None"]:
-        """The zones with these ids in their newest revision; None where there is none."""
-        del required
-        return [await _node(info, key_parts(node_id, 2)) for node_id in node_ids]
+    async def by_key(cls, info: Info, key: str) -> "Zone | None":
+        """The zone of this camera with this id, in its newest revision."""
+        match key_parts(key, 2):
+            case [camera_id, zone_id]:
+                found = await info.context.services.database.run(newest_zone, camera_id, zone_id)
+                return zone_of(found[0]) if found else None
+        return None
 
 
 @output
@@ -137,13 +139,6 @@ def _zone_set(camera_id: str, revision: int, members: Sequence[Zone | Line]) -> 
 
 def _with_points(row: RowMapping, column: str) -> dict[str, Any]:
     return dict(row) | {column: points_of(row[column])}
-
-
-async def _node(info: Info, parts: list[str] | None) -> Zone | None:
-    if parts is None:
-        return None
-    found = await info.context.services.database.run(newest_zone, parts[0], parts[1])
-    return zone_of(found[0]) if found else None
 
 
 @strawberry.type

@@ -56,6 +56,7 @@ class CaptureLoop:
         self._failures = 0
         self._session: Session | None = None
         self._told: tuple[EdgeStatus, str] | None = None
+        STREAMING.labels(camera.id).set(0)
 
     def run(self) -> SourceUnusableError | None:
         """Capture until stopped or through; the error, if the source proved unusable."""
@@ -85,7 +86,7 @@ class CaptureLoop:
         """One opening of the source, from its first frame to its orderly end."""
         self._session = None
         self._source.open()
-        while not self._stopping() and (frame := self._source.read()) is not None:
+        while (frame := self._source.read()) is not None and not self._stopping():
             self._offer(frame)
 
     def _offer(self, frame: Frame) -> None:

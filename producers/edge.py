@@ -42,7 +42,7 @@ def run_edge(
 ) -> None:
     """Run all cameras until `stop` is set, or until every recording is over; then write the rest and flush.
 
-    The caller closes the log.
+    The caller closes the log, and turns SIGTERM and SIGINT into `stop`: only then the last records are written.
 
     Raises:
         DetectorError: the model cannot be used; no camera was opened.

@@ -20,13 +20,15 @@ class CameraSettings(StrictModel):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
         description="The camera's id, unique in the installation and for ever: the key of all its records.",
     )
-    name: str = Field("", description="The camera's name for people.")
+    name: str = Field(default="", description="The camera's name for people.")
     source: SecretStr = Field(
         description="rtsp://user:password@host/path, webcam:0, file:/path/to/video or a plain path. Kept out of logs."
     )
-    target_fps: float = Field(10.0, gt=0, le=60, description="At most so many frames a second are looked at.")
-    realtime: bool = Field(True, description="Files only: pace by the file's timestamps; else as fast as possible.")
-    loop: bool = Field(False, description="Files only: begin again at the end; needs realtime.")
+    target_fps: float = Field(default=10.0, gt=0, le=60, description="At most so many frames a second are looked at.")
+    realtime: bool = Field(
+        default=True, description="Files only: pace by the file's timestamps; else as fast as possible."
+    )
+    loop: bool = Field(default=False, description="Files only: begin again at the end; needs realtime.")
 
     @field_validator("source")
     @classmethod
@@ -51,11 +53,11 @@ class EdgeSettings(StrictModel):
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    site: str = Field("default", description="The site its cameras belong to.")
-    cameras: tuple[CameraSettings, ...] = Field((), description="The cameras this edge looks through.")
-    model: Path | None = Field(None, description="A person detector (.onnx); empty for the packaged NanoDet.")
+    site: str = Field(default="default", description="The site its cameras belong to.")
+    cameras: tuple[CameraSettings, ...] = Field(default=(), description="The cameras this edge looks through.")
+    model: Path | None = Field(default=None, description="A person detector (.onnx); empty for the packaged NanoDet.")
     intra_op_threads: int = Field(
-        1, ge=1, le=64, description="Threads for one detection; more than 1 pays only on an idle machine."
+        default=1, ge=1, le=64, description="Threads for one detection; more than 1 pays only on an idle machine."
     )
 
     @field_validator("cameras")

@@ -4,7 +4,7 @@ Idempotent: running it again changes nothing, and a topic that exists with anoth
 """
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, ConfigEntry, ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
 from schemas.registry import HttpRegistry, subject_of
 from schemas.settings import KafkaSettings
@@ -71,7 +71,10 @@ def _configure(admin: AdminClient, kafka: KafkaSettings) -> None:
         ConfigResource(
             ResourceType.TOPIC,
             spec.name,
-            incremental_configs=[ConfigEntry(key, value) for key, value in config_of(spec, kafka).items()],
+            incremental_configs=[
+                ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET)
+                for key, value in config_of(spec, kafka).items()
+            ],
         )
         for spec in topics().values()
     ]

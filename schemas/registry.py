@@ -5,7 +5,7 @@ Subjects follow TopicRecordNameStrategy, since most topics carry several records
 
 from typing import Protocol
 
-from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+from confluent_kafka.schema_registry import ConfigCompatibilityLevel, Schema, SchemaRegistryClient, ServerConfig
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 from httpx import HTTPError
 
@@ -100,12 +100,7 @@ class HttpRegistry:
         for spec in topics().values():
             for record in spec.records:
                 try:
-                    self._client.set_config(subject_of(record), _config(spec.compatibility))
+                    self._client.set_config(subject_of(record), ServerConfig(compatibility=ConfigCompatibilityLevel[spec.compatibility]))
                 except (SchemaRegistryError, HTTPError, OSError) as error:
                     raise RegistryUnavailableError(f"schema registry {self.url}: {error}") from error
 
-
-def _config(level: str) -> object:
-    from confluent_kafka.schema_registry import ServerConfig  # noqa: PLC0415 - only provisioning needs it
-
-    return ServerConfig(compatibility=level)

@@ -15,7 +15,9 @@ class StrictModel(BaseModel):
 class KafkaSettings(StrictModel):
     """The broker, and how topics are created at first start."""
 
-    bootstrap: str = Field("127.0.0.1:29092", description="Kafka brokers, host:port, comma-separated.")
+    bootstrap: str = Field(
+        "", description="Kafka brokers, host:port, comma-separated. Empty: the local stack's broker."
+    )
     security_protocol: Literal["PLAINTEXT", "SASL_PLAINTEXT", "SASL_SSL", "SSL"] = Field(
         "PLAINTEXT", description="How to talk to the brokers."
     )
@@ -54,18 +56,20 @@ class RegistrySettings(StrictModel):
     """The schema registry."""
 
     url: str = Field(
-        "http://127.0.0.1:28081/apis/ccompat/v7", description="Address of its Confluent-compatible interface."
+        "", description="Address of its Confluent-compatible interface. Empty: the local stack's registry."
     )
 
 
 class SigningSettings(StrictModel):
     """Keys that sign commands and verify them."""
 
-    private_key: Path = Field(
-        Path("~/.local/share/aforo/keys/signing.pem"),
-        description="Ed25519 private key (PEM) of the API and the watchdog; made at first start when missing.",
+    private_key: Path | None = Field(
+        None,
+        description="Ed25519 private key (PEM) of the API and the watchdog; made at first start when missing. "
+        "Empty: keys/signing.pem in the local stack's data folder.",
     )
-    trusted_keys: Path = Field(
-        Path("~/.local/share/aforo/keys/trusted"),
-        description="Folder of public keys (PEM) whose commands are accepted; keep old ones for what they signed.",
+    trusted_keys: Path | None = Field(
+        None,
+        description="Folder of public keys (PEM) whose commands are accepted; keep old ones for what they signed. "
+        "Empty: keys/trusted in the local stack's data folder.",
     )

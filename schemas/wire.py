@@ -94,6 +94,21 @@ class Wire:
             frame = self._frames[record] = _FRAME.pack(_MAGIC, schema_id)
         return frame + to_avro(event)
 
+    def knows(self, value: bytes | None) -> bool:
+        """Whether `decode` can answer without asking the registry."""
+        return value is None or len(value) < _FRAME.size or _FRAME.unpack_from(value)[1] in self._writers
+
+    def preload(self) -> None:
+        """Learn the ids of all records now; afterwards only schemas of other versions ask the registry.
+
+        Raises:
+            RegistryUnavailableError: the registry is away.
+        """
+        for record in RECORDS:
+            schema_id = self._registry.register(subject_of(record), schema_text(record))
+            self._frames[record] = _FRAME.pack(_MAGIC, schema_id)
+            self._writers[schema_id] = record, None
+
     def decode(self, value: bytes | None) -> Event:
         """The event in a Kafka value.
 

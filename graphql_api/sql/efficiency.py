@@ -64,11 +64,11 @@ ORDER BY camera_id NULLS FIRST, zone_id NULLS FIRST, bucket
 """
 
 _CAMERAS = """
-SELECT c.camera_id, z.zone_ids, z.revisions FROM cameras c JOIN LATERAL (
-  SELECT array_agg(DISTINCT zone_id) AS zone_ids,
-         array_agg(DISTINCT zones_revision ORDER BY zones_revision) FILTER (
-           WHERE valid_from < :stop AND (valid_to IS NULL OR valid_to > :start)) AS revisions
-  FROM zones WHERE zones.camera_id = c.camera_id HAVING count(*) > 0) AS z ON true
+SELECT c.camera_id, z.has_zones, z.revisions FROM cameras c CROSS JOIN LATERAL (
+  SELECT count(*) > 0 AS has_zones,
+         coalesce(array_agg(DISTINCT zones_revision ORDER BY zones_revision) FILTER (
+           WHERE valid_from < :stop AND (valid_to IS NULL OR valid_to > :start)), '{}') AS revisions
+  FROM zones WHERE zones.camera_id = c.camera_id) AS z
 WHERE (CAST(:site_id AS text) IS NULL OR c.site_id = :site_id)
   AND (CAST(:camera_ids AS text[]) IS NULL OR c.camera_id = ANY(:camera_ids))
 ORDER BY c.camera_id
@@ -84,13 +84,13 @@ WHERE c.camera_id = ANY(:camera_ids) AND c.enabled
 """
 
 
-def measured_cameras(
+def cameras_asked(
     connection: Connection,
     site_id: str | None,
     camera_ids: Sequence[str] | None,
     span: tuple[datetime, datetime],
 ) -> Sequence[RowMapping]:
-    """The cameras asked for that ever had a zone, with the revisions of their zones in force within `span`."""
+    """The cameras asked for: whether they ever had a zone, and the revisions of their zones in force within `span`."""
     return rows(
         connection,
         _CAMERAS,

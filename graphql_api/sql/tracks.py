@@ -1,5 +1,7 @@
 """Tracks of a camera, newest first."""
 
+# ruff: noqa: S608 - only names written in this module are put together; values are parameters
+
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any

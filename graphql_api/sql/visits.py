@@ -1,5 +1,7 @@
 """Zone visits of any cameras, by the time they were entered, newest first."""
 
+# ruff: noqa: S608 - only names written in this module are put together; values are parameters
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime

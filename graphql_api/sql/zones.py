@@ -1,5 +1,7 @@
 """Zones and lines with their history: one row for each revision of the camera's zone set they are part of."""
 
+# ruff: noqa: S608 - only names written in this module are put together; values are parameters
+
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -16,12 +18,12 @@ _AT = "valid_from <= :at AND (valid_to IS NULL OR valid_to > :at)"
 
 def zones_of(connection: Connection, camera_ids: Sequence[str], at: datetime | None = None) -> Sequence[RowMapping]:
     """The zones of these cameras in force at a moment of event time (None: now), by camera and id."""
-    return _in_force(connection, "zones", _ZONE, "zone_id", camera_ids, at)
+    return _in_force(connection, "zones", _ZONE, "zone_id", camera_ids=camera_ids, at=at)
 
 
 def lines_of(connection: Connection, camera_ids: Sequence[str], at: datetime | None = None) -> Sequence[RowMapping]:
     """The lines of these cameras in force at a moment of event time (None: now), by camera and id."""
-    return _in_force(connection, "lines", _LINE, "line_id", camera_ids, at)
+    return _in_force(connection, "lines", _LINE, "line_id", camera_ids=camera_ids, at=at)
 
 
 def zone_history(connection: Connection, camera_id: str) -> Sequence[RowMapping]:
@@ -59,7 +61,7 @@ def newest_zone(connection: Connection, camera_id: str, zone_id: str) -> Sequenc
 
 
 def _in_force(
-    connection: Connection, table: str, columns: str, key: str, camera_ids: Sequence[str], at: datetime | None
+    connection: Connection, table: str, columns: str, key: str, *, camera_ids: Sequence[str], at: datetime | None
 ) -> Sequence[RowMapping]:
     return rows(
         connection,

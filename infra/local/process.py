@@ -13,7 +13,7 @@ from pathlib import Path
 
 from infra.local.errors import OtherAddressError, StartFailedError
 from infra.local.lock import POLL_S, exclusive
-from infra.local.tools import as_account, last_lines
+from infra.local.tools import as_account, last_lines, tied_to_us
 
 KILL_AFTER_S = 10.0
 # After a kill -9 the children of a server may live a moment longer and hold its lock.
@@ -110,7 +110,13 @@ class Daemon:
         """
         if death_signal and threading.current_thread() is not threading.main_thread():
             raise RuntimeError("a tied process dies with the thread that started it: start it from the main thread")
-        arguments = ["/usr/bin/env", f"--chdir={self.folder}", *as_account(account, death_signal), *command]
+        arguments = [
+            "/usr/bin/env",
+            f"--chdir={self.folder}",
+            *as_account(account),
+            *tied_to_us(death_signal),
+            *command,
+        ]
         output = self._new_log()
         try:
             pid = os.posix_spawn(arguments[0], arguments, environment, setsid=True, file_actions=_files(output, lock))
@@ -154,12 +160,14 @@ class Daemon:
 
 
 def _files(output: int, lock: int) -> list[tuple[int, ...] | tuple[int, int, str, int, int]]:
-    """Descriptors of the child: no input, output to the log, and the lock under its own number."""
+    """Descriptors of the child: no input, output to the log, the lock under its own number, and no other."""
+    others = [int(link.name) for link in Path("/proc/self/fd").iterdir() if int(link.name) not in {0, 1, 2, lock}]
     return [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
         (os.POSIX_SPAWN_DUP2, output, 1),
         (os.POSIX_SPAWN_DUP2, output, 2),
         (os.POSIX_SPAWN_DUP2, lock, lock),  # onto itself: clears close-on-exec in the child only
+        *((os.POSIX_SPAWN_CLOSE, other) for other in others),
     ]
 
 

@@ -1,6 +1,5 @@
 """The schema registry (Apicurio), which keeps its schemas in PostgreSQL. It must not know which schemas exist."""
 
-import shutil
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +11,7 @@ from infra.local.java import ENVIRONMENT, RESOURCES, fetch, java_command
 from infra.local.process import Daemon
 from infra.local.settings import LocalSettings
 from infra.local.timescale import Timescale
+from infra.local.tools import require, run
 
 DATABASE = "apicurio"
 HASHES = (RESOURCES / "registry.sha256").read_text()
@@ -90,7 +90,8 @@ class Registry:
 
 
 def _build(folder: Path) -> None:
+    require("tar")
     fetch(folder, HASHES, "copy", f"-Dartifact={ARTIFACT}")
     for archive in list(folder.iterdir()):
-        shutil.unpack_archive(archive, folder, filter="data")
+        run("tar", "-xzf", archive, "-C", folder, "--no-same-owner")
         archive.unlink()

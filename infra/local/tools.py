@@ -7,7 +7,7 @@ import os
 import pwd
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from infra.local.errors import MissingToolError, ToolFailedError
@@ -18,13 +18,14 @@ PACKAGES = {
     "apt-get": "apt",
     "dpkg-deb": "dpkg",
     "setpriv": "util-linux",
+    "tar": "tar",
     DEBIAN_KEYRING: "debian-archive-keyring",
     "/usr/share/zoneinfo/UTC": "tzdata",
 }
 LAST_LINES = 15
 
 
-def missing(needs: Sequence[str] = tuple(PACKAGES)) -> list[str]:
+def missing(needs: Iterable[str]) -> list[str]:
     """Those of `needs` (commands, or absolute paths of files) that this host does not have."""
     return [need for need in needs if shutil.which(need) is None and not (need[0] == "/" and Path(need).exists())]
 
@@ -52,7 +53,7 @@ def ensure_tools(install: bool, progress: Callable[[str], None]) -> None:
     Raises:
         MissingToolError: something is missing and was not to be, or could not be, installed.
     """
-    absent = missing()
+    absent = missing(PACKAGES)
     if absent and install and os.geteuid() == 0 and shutil.which("apt-get"):
         packages = [PACKAGES[need] for need in absent]
         progress(f"installing {', '.join(packages)}")
@@ -89,19 +90,33 @@ def last_lines(text: str) -> str:
     return "\n".join(f"    {line}" for line in text.splitlines()[-LAST_LINES:])
 
 
-def as_account(account: str | None, death_signal: str | None = None) -> list[str]:
-    """Command prefix that drops to `account` and asks for `death_signal` when the parent thread ends.
+def as_account(account: str | None) -> list[str]:
+    """Command prefix that drops from root to `account`; empty for None.
 
     Raises:
         MissingToolError: this host has no such account, or no `setpriv`.
     """
-    options = [f"--pdeathsig={death_signal}"] if death_signal else []
-    if account:
-        entry = _account(account)
-        options += [f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups"]
-    if options:
-        require("setpriv")
-    return ["setpriv", *options] if options else []
+    if account is None:
+        return []
+    require("setpriv")
+    entry = _account(account)
+    return ["setpriv", f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups"]
+
+
+def tied_to_us(death_signal: str | None) -> list[str]:
+    """Command prefix that sends `death_signal` to the program when the thread that starts it ends; empty for None.
+
+    The kernel forgets the wish when the account changes, so this prefix comes after `as_account`. If this
+    process is gone before the wish is spoken, the program is not started.
+
+    Raises:
+        MissingToolError: this host has no `setpriv`.
+    """
+    if death_signal is None:
+        return []
+    require("setpriv")
+    still_ours = ["/bin/sh", "-c", 'test "$PPID" = "$0" && exec "$@"', str(os.getpid())]
+    return ["setpriv", f"--pdeathsig={death_signal}", *still_ours]
 
 
 def _account(name: str) -> pwd.struct_passwd:

@@ -44,6 +44,7 @@ class FileSource:
             raise self._unusable(error) from error
         self._pictures = self._container.decode(stream)
         self._interval_s = float(1 / stream.average_rate) if stream.average_rate else _USUAL_INTERVAL_S
+        self._played = 0
         self._first_s: float | None = None
         self._elapsed_s = -self._interval_s
         self._opened_at = self._clock.monotonic()
@@ -55,11 +56,13 @@ class FileSource:
             picture = next(self._pictures, None)
         except av.error.FFmpegError as error:
             raise self._unusable(error) from error
+        if picture is None and not self._played:
+            raise SourceUnusableError("DECODE", f"{self._path} holds no frame that can be decoded")
+        self._played += 1
         self._elapsed_s = self._moment_of(picture)
         if self.live:
             self._clock.sleep(max(0.0, self._opened_at + self._elapsed_s - self._clock.monotonic()))
         if picture is None:
-            self._check_end()
             return None
         return frame_of(picture, self._session.observed_at(self._elapsed_s), "FILE")
 
@@ -76,10 +79,6 @@ class FileSource:
         if self._first_s is None:
             self._first_s = picture.time
         return float(picture.time - self._first_s)
-
-    def _check_end(self) -> None:
-        if self._first_s is None and self._elapsed_s <= 0:
-            raise SourceUnusableError("DECODE", f"{self._path} holds no frame that can be decoded")
 
     def _duration_ms(self) -> int:
         if self._container.duration is None:

@@ -45,7 +45,7 @@ class MemorySource:
         if play and isinstance(play[0], SourceError):
             raise play[0]
         self._rest = iter(play)
-        self._elapsed_s = 0.0
+        self._played = 0
         self._session = SessionClock(self._clock.utc_ms())
 
     def read(self) -> Frame | None:
@@ -57,8 +57,8 @@ class MemorySource:
             self._clock.sleep(self._interval_s)
         if item is None:
             return None
-        observed_at = self._session.observed_at(self._elapsed_s)
-        self._elapsed_s += self._interval_s
+        observed_at = self._session.observed_at(self._played * self._interval_s)
+        self._played += 1
         height, width = item.shape[:2]
         return Frame(observed_at, "DEVICE", width, height, lambda: item)
 

@@ -12,7 +12,6 @@ from schemas.events import TimeSource
 _REASONS: tuple[tuple[type[BaseException], LossReason], ...] = (
     (av.error.EOFError, "END_OF_STREAM"),
     (av.error.ConnectionRefusedError, "REFUSED"),
-    (av.error.ExitError, "TIMEOUT"),  # how FFmpeg says that our time-out interrupted it
     (av.error.TimeoutError, "TIMEOUT"),
     (av.error.HTTPUnauthorizedError, "AUTHENTICATION"),
     (av.error.HTTPForbiddenError, "AUTHENTICATION"),

@@ -46,32 +46,42 @@ class RtspSource:
         self.repeats = True
         self._address = address
         self._clock = clock
-        self._timeouts = (open_timeout_s, read_timeout_s)
+        self._open_timeout_s = open_timeout_s
+        self._read_timeout_s = read_timeout_s
         self._resolve = resolve
         self._container: Any = None
 
     def open(self) -> None:
         """Connect and begin to play."""
         self._look_up()
+        asked_at = self._clock.monotonic()
         try:
-            self._container = av.open(self._address.url, options=_OPTIONS, timeout=self._timeouts)
+            self._container = av.open(
+                self._address.url, options=_OPTIONS, timeout=(self._open_timeout_s, self._read_timeout_s)
+            )
             self._pictures = self._container.decode(self._container.streams.video[0])
         except IndexError:
             raise SourceLostError("DECODE", f"{self._address} offers no video") from None
         except av.error.FFmpegError as error:
-            raise self._lost(error) from None  # the original message repeats the address with its password
+            # Not `from error`: FFmpeg's message repeats the address with its password.
+            raise self._lost(error, asked_at, self._open_timeout_s) from None
         self._opened_at = self._clock.monotonic()
         self._session = SessionClock(self._clock.utc_ms())
 
     def read(self) -> Frame:
         """The next frame; a camera has no orderly end."""
+        asked_at = self._clock.monotonic()
         try:
             picture = next(self._pictures)
         except StopIteration:
             raise SourceLostError("END_OF_STREAM", f"{self._address} ended the stream") from None
         except av.error.FFmpegError as error:
-            raise self._lost(error) from None  # as above
-        return frame_of(picture, self._session.observed_at(self._clock.monotonic() - self._opened_at), "ARRIVAL")
+            raise self._lost(error, asked_at, self._read_timeout_s) from None  # as above
+        now = self._clock.monotonic()
+        if now - asked_at >= self._read_timeout_s:
+            # At the time-out FFmpeg first hands out the frame its parser held back; it is as old as the silence.
+            raise self._silent(self._read_timeout_s)
+        return frame_of(picture, self._session.observed_at(now - self._opened_at), "ARRIVAL")
 
     def close(self) -> None:
         """Hang up."""
@@ -85,5 +95,11 @@ class RtspSource:
         except OSError as error:
             raise SourceLostError("DNS", f"{self._address}: the host name is unknown ({error.strerror})") from None
 
-    def _lost(self, error: av.error.FFmpegError) -> SourceLostError:
+    def _lost(self, error: av.error.FFmpegError, asked_at: float, timeout_s: float) -> SourceLostError:
+        """What FFmpeg says once a time-out has interrupted it varies; the time that has passed does not."""
+        if self._clock.monotonic() - asked_at >= timeout_s:
+            return self._silent(timeout_s)
         return SourceLostError(reason_of(error), f"{self._address}: {said(error)}")
+
+    def _silent(self, timeout_s: float) -> SourceLostError:
+        return SourceLostError("TIMEOUT", f"{self._address}: silent for {timeout_s:g} s")

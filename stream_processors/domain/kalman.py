@@ -1,86 +1,70 @@
 """Four independent constant-velocity Kalman filters for a box: centre x, centre y, width, height.
 
 With noise that is diagonal in these four numbers the usual 8-state filter (SORT, BoT-SORT) splits exactly into four of two
-states, so that a step is element-wise arithmetic and the same bits on every machine. Knows no track and no detection.
-"""
+states: a step is element-wise arithmetic and gives the same bits on every machine. Knows no track and no detection.
 
-from typing import NamedTuple
+Filters are one array (5, 4, n): position, velocity, and the variance of position, covariance and variance of velocity, each over
+the four numbers and n boxes, in pixels and seconds of event time. All noise is relative to the box's width (for x and width)
+and height (for y and height), so a person near the camera and one far away are handled alike.
+"""
 
 import numpy as np
 
-from stream_processors.domain.boxes import Floats
+from stream_processors.domain.boxes import SMALLEST_SIZE, Bools, Floats
 
-# Noise as shares of the box's size, per second of event time (random walks of position and of velocity).
-POSITION_NOISE = 0.075
-VELOCITY_NOISE = 1.05
-MEASUREMENT_NOISE = 0.0025
-INITIAL_VELOCITY_VARIANCE = 1.0
-
-
-class Filters(NamedTuple):
-    """The filters of n boxes, each part (n, 4) over centre x, centre y, width, height; pixels and seconds."""
-
-    position: Floats
-    velocity: Floats
-    variance: Floats
-    covariance: Floats
-    velocity_variance: Floats
+POSITION_NOISE = 0.075  # share of size squared per second: random walk of the position (people sway, boxes breathe)
+VELOCITY_NOISE = 5.0  # share of size squared per second cubed: random walk of the velocity
+MEASUREMENT_NOISE = 0.0025  # share of size squared: a detector errs by 5 % of a box that it is sure of
+DOUBT_NOISE = 2.0  # how much more it errs per point of score that it lacks (after Du et al., StrongSORT 2022: NSA Kalman)
+INITIAL_VELOCITY_VARIANCE = 1.0  # a newcomer moves by about its own size in a second
 
 
-def centre_size(boxes: Floats) -> Floats:
-    """Corner boxes (n, 4) as centre x, centre y, width, height."""
-    low, high = boxes[:, :2], boxes[:, 2:]
-    return np.concatenate(((low + high) * 0.5, high - low), axis=1)
+def _squared_size(position: Floats) -> Floats:
+    size = np.maximum(position[2:], SMALLEST_SIZE)
+    size *= size
+    return np.concatenate((size, size))
 
 
-def corners(position: Floats) -> Floats:
-    """The inverse of `centre_size`; sizes below one pixel count as one."""
-    half = np.maximum(position[:, 2:], 1.0) * 0.5
-    return np.concatenate((position[:, :2] - half, position[:, :2] + half), axis=1)
+def initiate(observed: Floats) -> Floats:
+    """Filters of boxes seen once, given as centre and size (4, n): at rest, and not sure of it."""
+    filters = np.zeros((5, *observed.shape))
+    scale = _squared_size(observed)
+    filters[0] = observed
+    filters[2] = MEASUREMENT_NOISE * scale
+    filters[4] = INITIAL_VELOCITY_VARIANCE * scale
+    return filters
 
 
-def _scale(position: Floats) -> Floats:
-    size = np.maximum(position[:, 2:], 1.0)
-    squared = size * size
-    return np.concatenate((squared, squared), axis=1)
+def predict(filters: Floats, seconds: float, lost: Bools) -> Floats:
+    """The filters `seconds` later; two steps of t are one step of 2t, so the frame rate does not matter.
 
-
-def initiate(boxes: Floats) -> Floats:
-    """Filters (5, n, 4) for boxes seen once: no velocity, and no trust in that."""
-    position = centre_size(boxes)
-    scale = _scale(position)
-    still = np.zeros_like(position)
-    return np.stack((position, still, MEASUREMENT_NOISE * scale, still, INITIAL_VELOCITY_VARIANCE * scale))
-
-
-def predict(filters: Filters, seconds: float) -> Filters:
-    """The filters `seconds` later. Two steps of t are one step of 2t, up to rounding: frame rate does not matter."""
+    A `lost` (n,) box moves on but keeps its size: what hid it distorted the last sizes seen.
+    """
     position, velocity, variance, covariance, velocity_variance = filters
-    scale = _scale(position)
-    drift = VELOCITY_NOISE * seconds * scale
-    return Filters(
-        position + seconds * velocity,
-        velocity,
-        variance
-        + seconds * (2.0 * covariance + seconds * velocity_variance)
-        + scale * (POSITION_NOISE * seconds)
-        + drift * (seconds * seconds / 3.0),
-        covariance + seconds * velocity_variance + drift * (0.5 * seconds),
-        velocity_variance + drift,
-    )
+    scale = _squared_size(position)
+    diffusion = (VELOCITY_NOISE * seconds) * scale
+    later = np.empty_like(filters)
+    later[1] = velocity
+    later[1, 2:, lost] = 0.0
+    later[0] = position + seconds * later[1]
+    spread = variance + seconds * (2.0 * covariance + seconds * velocity_variance)
+    later[2] = spread + (POSITION_NOISE * seconds) * scale + (seconds * seconds / 3.0) * diffusion
+    later[3] = covariance + seconds * (velocity_variance + 0.5 * diffusion)
+    later[4] = velocity_variance + diffusion
+    return later
 
 
-def correct(filters: Filters, boxes: Floats) -> Filters:
-    """The filters after each saw its box of `boxes` (n, 4, corners)."""
+def correct(filters: Floats, observed: Floats, scores: Floats) -> Floats:
+    """The filters after each saw its box, given as centre and size (4, n), with its score (n,)."""
     position, velocity, variance, covariance, velocity_variance = filters
-    total = variance + MEASUREMENT_NOISE * _scale(position)
-    gain = variance / total
-    velocity_gain = covariance / total
-    innovation = centre_size(boxes) - position
-    return Filters(
-        position + gain * innovation,
-        velocity + velocity_gain * innovation,
-        variance - gain * variance,
-        covariance - gain * covariance,
-        velocity_variance - velocity_gain * covariance,
-    )
+    doubt = MEASUREMENT_NOISE * (1.0 + DOUBT_NOISE * (1.0 - scores))
+    total = variance + doubt * _squared_size(position)
+    gain, velocity_gain = variance / total, covariance / total
+    innovation = observed - position
+    later = np.empty_like(filters)
+    later[0] = position + gain * innovation
+    later[1] = velocity + velocity_gain * innovation
+    later[2] = variance - gain * variance
+    later[3] = covariance - gain * covariance
+    later[4] = velocity_variance - velocity_gain * covariance
+    return later

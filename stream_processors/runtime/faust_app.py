@@ -4,7 +4,6 @@
 see docs/decisions/0003-checkpointed-batch-agent.md. Every app made here stops at the first error and is started again.
 """
 
-import logging
 import os
 import tempfile
 from pathlib import Path
@@ -62,7 +61,7 @@ def raw_topic(app: faust.App, name: str) -> faust.TopicT:
 
 def run_worker(app: faust.App) -> None:
     """Run the app in this process until SIGTERM or SIGINT; an error in an agent ends the process with status 1."""
-    worker = faust.Worker(app, loglevel=logging.WARNING, redirect_stdouts=False, quiet=True)
+    worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
     worker.execute_from_commandline()
 
 

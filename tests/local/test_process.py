@@ -125,6 +125,17 @@ def test_a_process_gets_the_environment_it_was_given_and_its_folder_as_working_f
     assert lines == {"PATH=/usr/bin:/bin", "GREETING=hello", f"PWD={daemon.folder}", f"{daemon.folder}"}
 
 
+def test_a_process_inherits_no_descriptor_but_the_lock(daemon: Daemon) -> None:
+    reader, writer = os.pipe()
+    os.set_inheritable(writer, True)
+    pid = spawn(daemon, "exec sleep 60")
+    os.close(writer)
+    assert os.read(reader, 1) == b""  # nobody else holds the other end
+    os.close(reader)
+    targets = {str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()}
+    assert targets == {"/dev/null", str(daemon.log), str(daemon.folder / "run" / "thing.lock")}
+
+
 def test_a_process_that_ends_while_starting_is_reported_with_the_end_of_its_log(daemon: Daemon) -> None:
     with daemon.lock() as lock:
         daemon.spawn(["/bin/sh", "-c", "sleep 0.2; echo no space left; exit 1"], {}, address=HERE, lock=lock)

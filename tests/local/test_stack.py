@@ -3,6 +3,8 @@
 import os
 import select
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,6 +37,11 @@ def stack() -> Iterator[Stack]:
 
 def pids(stack: Stack) -> dict[str, int]:
     return {line.name: line.pid for line in stack.status() if line.pid}
+
+
+def with_children(pid: int) -> list[int]:
+    children = [file.read_text().split() for file in Path(f"/proc/{pid}/task").glob("*/children")]
+    return [pid, *(int(child) for some in children for child in some)]
 
 
 def kill(pid: int) -> None:
@@ -146,32 +153,61 @@ def test_a_stack_whose_port_is_taken_starts_nothing(stack: Stack) -> None:
         assert pids(other) == {}
 
 
-def test_a_database_is_copied_from_a_template_and_dropped_under_its_readers(stack: Stack) -> None:
+def test_a_closed_database_is_copied_at_any_time_and_copies_are_dropped_under_their_readers(stack: Stack) -> None:
     server = stack.timescale
-    server.create_database("template_of_test")
-    fetch_one(stack, "CREATE TABLE t AS SELECT 5 AS n; COMMIT; SELECT n FROM t", "template_of_test")
-    server.create_database("copy", "template_of_test")
-    reader = psycopg2.connect(server.url("copy"))
-    try:
-        assert fetch_one(stack, "SELECT n FROM t", "copy") == 5
-        server.drop_database("copy")
-        server.drop_database("copy")
-    finally:
-        reader.close()
-    assert fetch_one(stack, "SELECT count(*) FROM pg_database WHERE datname = 'copy'") == 0
+    server.ensure_database("original", "timescaledb")
+    fetch_one(stack, "CREATE TABLE t AS SELECT 5 AS n; COMMIT; SELECT n FROM t", "original")
+    server.close_database("original")
+    for name in (f"copy{number}" for number in range(5)):
+        server.create_database(name, "original")
+        reader = psycopg2.connect(server.url(name))
+        try:
+            assert fetch_one(stack, "SELECT n FROM t", name) == 5
+            server.drop_database(name)
+        finally:
+            reader.close()
+    server.drop_database("original")
+    server.drop_database("never there")
+    assert fetch_one(stack, "SELECT count(*) FROM pg_database WHERE datname LIKE 'copy%' OR datname = 'original'") == 0
 
 
-def test_down_leaves_no_process_and_up_brings_the_data_back() -> None:
-    with running_stack() as stack:
-        fetch_one(stack, "CREATE TABLE kept AS SELECT 7 AS n; COMMIT; SELECT n FROM kept")
-        server = Path(f"/proc/{pids(stack)['timescale']}/task")
-        workers = [int(pid) for file in server.glob("*/children") for pid in file.read_text().split()]
-        all_pids = [*pids(stack).values(), *workers]
-        stack.down()
-        assert [pid for pid in all_pids if start_time(pid) is not None] == []
-        assert pids(stack) == {}
-        stack.up(print, tied=True)
-        assert fetch_one(stack, "SELECT n FROM kept") == 7
+TIED = """
+import sys
+from infra.local.service import start
+from infra.local.settings import LocalSettings
+from infra.local.timescale import Timescale
+server = Timescale(LocalSettings.model_validate_json(sys.argv[1]))
+start(server, tied=True)
+server.daemon.await_ready(server.problem, 60)
+print(server.daemon.identity().pid, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.usefixtures("stack")  # which has put the software into the cache
+def test_a_tied_database_and_its_workers_die_when_the_parent_is_killed() -> None:
+    with stack_folder() as folder:
+        settings = settings_for_tests(folder).model_dump_json()
+        command = [sys.executable, "-c", TIED, settings]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+            assert parent.stdout
+            family = with_children(int(parent.stdout.readline()))
+            watched = [os.fdopen(os.pidfd_open(pid)) for pid in family]
+            parent.kill()
+        for process_end in watched:
+            with process_end:
+                assert select.select([process_end], [], [], 20)[0]
+    assert len(family) > 1
+
+
+def test_down_leaves_no_process_and_up_brings_the_data_back(stack: Stack) -> None:
+    fetch_one(stack, "CREATE TABLE stays AS SELECT 9 AS n; COMMIT; SELECT n FROM stays")
+    family = [pid for parent in pids(stack).values() for pid in with_children(parent)]
+    stack.down()
+    assert [pid for pid in family if start_time(pid) is not None] == []
+    assert pids(stack) == {}
+    stack.up(print, tied=True)
+    assert fetch_one(stack, "SELECT n FROM stays") == 9
 
 
 def test_the_footage_is_the_one_described() -> None:

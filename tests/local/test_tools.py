@@ -59,4 +59,4 @@ def test_an_account_that_does_not_exist_is_named_with_its_setting() -> None:
 
 
 def test_nothing_to_drop_and_nothing_to_tie_needs_no_program() -> None:
-    assert tools.as_account(None) == []
+    assert [*tools.as_account(None), *tools.tied_to_us(None)] == []

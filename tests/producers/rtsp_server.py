@@ -1,10 +1,9 @@
 """An RTSP camera in a process of its own, so that a test can kill or freeze it: `rtsp_server.py PORT`."""
 
-import functools
 import sys
+from typing import Any
 
 import numpy as np
-import rtsp
 import rtsp.source
 
 # The library would listen on every interface.
@@ -12,8 +11,7 @@ _Server = rtsp.source._RTSPServer
 rtsp.source._RTSPServer = lambda _host, port, sdp: _Server("127.0.0.1", port, sdp)
 
 
-@functools.cache
-def pictures() -> list[np.ndarray]:
+def pictures() -> list[Any]:
     """Ten grey pictures, 160 x 120, with a bar that moves."""
     frames = np.full((10, 120, 160, 3), 60, dtype=np.uint8)
     for index, frame in enumerate(frames):
@@ -22,9 +20,10 @@ def pictures() -> list[np.ndarray]:
 
 
 def main(port: int) -> None:
-    with rtsp.Source(f"rtsp://127.0.0.1:{port}/live", fps=25, frame_buffer=pictures()) as source:
+    with rtsp.source.Source(f"rtsp://127.0.0.1:{port}/live", fps=25, frame_buffer=pictures()) as source:
         source.wait_encoding_started()
-        print("ready", flush=True)
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
         source.serve_forever()
 
 

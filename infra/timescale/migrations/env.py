@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection `infra.timescale.migrate` hands over; it knows no address of its own."""
+"""Runs the migrations on the connection `infra.timescale.migrate` hands over; it knows no address of its own."""  # noqa: INP001 - Alembic loads it by its path
 
 from alembic import context
 

@@ -261,9 +261,19 @@ SELECT add_compression_policy('track_positions', interval '8 days');
 """
 
 TABLES = (
-    "ingest_offsets tracks track_positions zone_visits line_crossings zone_minutes zone_hours "
-    "cameras zones lines camera_events sites"
-).split()
+    "ingest_offsets",
+    "tracks",
+    "track_positions",
+    "zone_visits",
+    "line_crossings",
+    "zone_minutes",
+    "zone_hours",
+    "cameras",
+    "zones",
+    "lines",
+    "camera_events",
+    "sites",
+)
 
 
 def upgrade() -> None:
@@ -277,4 +287,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute(f"DROP TABLE {', '.join(TABLES)}")
+    for table in TABLES:  # TimescaleDB drops a hypertable only by itself
+        op.drop_table(table)

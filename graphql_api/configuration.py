@@ -1,0 +1,264 @@
+"""The mutations: what the API may ask of a camera, and what the camera said to it."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import strawberry
+
+from graphql_api.commands import Answer
+from graphql_api.context import Info
+from graphql_api.described import command, output, payload
+from graphql_api.scalars import moment_of
+from graphql_api.visit_stream import position_text
+from graphql_api.zones import Anchor, Line, Zone, ZoneKind, ZoneSet, points_of
+from schemas import events
+from schemas.events import CameraConfigured, Command, CommandRefused, ConfigureCamera, DefineZones, ZonesDefined
+
+
+@payload
+class PointInput:
+    """A point of the picture: x and y from 0 (left, top) to 1."""
+
+    x: float
+    y: float
+
+
+@payload
+class ZoneInput:
+    """A zone to be measured."""
+
+    zone_id: strawberry.ID = strawberry.field(description="Unique within the camera; keep it when you change a zone.")
+    name: str
+    kind: ZoneKind
+    polygon: list[PointInput] = strawberry.field(description="At least 3 points around, not crossing itself.")
+    anchor: Anchor = Anchor.FOOT
+    min_stay_ms: int = 500
+    grace_ms: int = 2_000
+    capacity: int | None = None
+
+
+@payload
+class LineInput:
+    """A line whose crossings are to be counted."""
+
+    line_id: strawberry.ID
+    name: str
+    points: list[PointInput] = strawberry.field(description="Two points.")
+    anchor: Anchor = Anchor.FOOT
+    min_stay_ms: int = 500
+
+
+@payload
+class ZonesDefineInput:
+    """All zones and lines a camera shall have from now on; those left out end."""
+
+    camera_id: strawberry.ID
+    zones: list[ZoneInput]
+    lines: list[LineInput] = strawberry.field(default_factory=list)
+
+
+@payload
+class CameraConfigureInput:
+    """All settings of a camera; what is left out takes its default."""
+
+    camera_id: strawberry.ID
+    name: str
+    site_id: strawberry.ID = strawberry.ID("default")
+    enabled: bool = True
+    max_gap_ms: int = 2_000
+    track_timeout_ms: int = 2_000
+
+
+@output
+class UserError:
+    """Something the sender can mend; `field` is the path of the input it concerns.
+
+    Codes: REVISION_CONFLICT, INVALID or the fault's own code, TIMEOUT, and reasons of refusal such as UNSIGNED.
+    """
+
+    code: str
+    message: str
+    field: list[str] | None = None
+
+
+@output
+class ZonesDefinePayload:
+    """What the camera answered: its zones now, or what to mend."""
+
+    zone_set: ZoneSet | None = None
+    position: str | None = strawberry.field(default=None, description="Of the answer in the camera's log.")
+    current_revision: int | None = strawberry.field(default=None, description="The revision that is in force.")
+    user_errors: list[UserError]
+
+
+@output
+class CameraSettings:
+    """The settings of a camera as it accepted them."""
+
+    camera_id: strawberry.ID
+    revision: int
+    name: str
+    site_id: strawberry.ID
+    enabled: bool
+    max_gap_ms: int
+    track_timeout_ms: int
+
+
+@output
+class CameraConfigurePayload:
+    """What the camera answered: its settings now, or what to mend."""
+
+    settings: CameraSettings | None = None
+    position: str | None = strawberry.field(default=None, description="Of the answer in the camera's log.")
+    current_revision: int | None = strawberry.field(default=None, description="The revision that is in force.")
+    user_errors: list[UserError]
+
+
+def define_zones(wanted: ZonesDefineInput, if_revision: int | None, command_id: str) -> DefineZones:
+    """The command a mutation stands for."""
+    return DefineZones(
+        camera_id=wanted.camera_id,
+        command_id=command_id,
+        expected_revision=if_revision,
+        zones=tuple(events.Zone(**_geometry(zone, "polygon"), kind=zone.kind.value) for zone in wanted.zones),
+        lines=tuple(events.Line(**_geometry(line, "points")) for line in wanted.lines),
+    )
+
+
+def configure_camera(wanted: CameraConfigureInput, if_revision: int | None, command_id: str) -> ConfigureCamera:
+    """The command a mutation stands for."""
+    fields = {name: getattr(wanted, name) for name in ("name", "site_id", "enabled", "max_gap_ms", "track_timeout_ms")}
+    return ConfigureCamera(camera_id=wanted.camera_id, command_id=command_id, expected_revision=if_revision, **fields)
+
+
+def malformed(wanted: Command) -> list[UserError]:
+    """What the command's record itself cannot hold, such as an empty id or a negative time."""
+    empty = [name for name in ("camera_id", "command_id") if not getattr(wanted, name)]
+    faults = [UserError(code="INVALID", message=f"`{name}` must not be empty.", field=_path(name)) for name in empty]
+    try:
+        msgspec.convert(msgspec.to_builtins(wanted), type(wanted))
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `$.")
+        faults.append(UserError(code="INVALID", message=message, field=_path(path.rstrip("`"))))
+    return faults
+
+
+def user_errors(answer: Answer | None) -> list[UserError]:
+    """What the sender can mend, from the camera's answer; none when it accepted."""
+    match answer:
+        case None:
+            message = "The camera did not answer in time; it may still. Send the same commandId again to learn more."
+            return [UserError(code="TIMEOUT", message=message)]
+        case CommandRefused(reason="REVISION_CONFLICT"):
+            message = f"Revision {answer.revision} is in force. Read it, apply your change to it and try again."
+            return [UserError(code="REVISION_CONFLICT", message=message, field=["ifRevision"])]
+        case CommandRefused(faults=()):
+            return [UserError(code=answer.reason, message="The camera refused the command.")]
+        case CommandRefused():
+            return [UserError(code=f.code, message=f.message, field=_path(f.path)) for f in answer.faults]
+        case events.RecordRefused():
+            return [
+                UserError(code=answer.reason, message=f"The command was not taken: {answer.detail or answer.reason}.")
+            ]
+        case _:
+            return []
+
+
+def zones_defined(answer: ZonesDefined) -> ZoneSet:
+    """The zone set a camera accepted."""
+    own: dict[str, Any] = {"camera_id": answer.camera_id, "zones_revision": answer.revision}
+    own |= {"valid_from": moment_of(answer.effective_at), "valid_to": None}
+    return ZoneSet(
+        camera_id=strawberry.ID(answer.camera_id),
+        revision=answer.revision,
+        valid_from=own["valid_from"],
+        valid_to=None,
+        zones=[Zone(**own, **_fields(zone, "polygon")) for zone in answer.zones],
+        lines=[Line(**own, **_fields(line, "points")) for line in answer.lines],
+    )
+
+
+def _settings(answer: CameraConfigured) -> CameraSettings:
+    names = ("revision", "name", "site_id", "enabled", "max_gap_ms", "track_timeout_ms")
+    return CameraSettings(camera_id=strawberry.ID(answer.camera_id), **{name: getattr(answer, name) for name in names})
+
+
+def _geometry(part: ZoneInput | LineInput, points: str) -> dict[str, Any]:
+    pairs: Iterable[PointInput] = getattr(part, points)
+    fields = {name: value for name, value in vars(part).items() if name != "kind"}
+    return fields | {points: tuple((point.x, point.y) for point in pairs), "anchor": part.anchor.value}
+
+
+def _fields(part: events.Zone | events.Line, points: str) -> dict[str, Any]:
+    fields = msgspec.structs.asdict(part)
+    return fields | {points: points_of(fields[points])}
+
+
+def _path(path: str) -> list[str]:
+    """`zones[1].min_stay_ms` as the path of the input: input, zones, 1, minStayMs."""
+    steps = [_camel(step) for step in re.findall(r"[^.\[\]]+", path)]
+    return ["commandId"] if steps == ["commandId"] else ["input", *steps]
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(part.capitalize() for part in rest)
+
+
+def _position(answer: Answer | None) -> str | None:
+    return None if answer is None else position_text(answer.position)
+
+
+def _revision(answer: Answer | None) -> int | None:
+    return None if answer is None or isinstance(answer, events.RecordRefused) else answer.revision
+
+
+@strawberry.type
+class ConfigurationMutation:
+    """Commands to cameras."""
+
+    @command
+    async def zones_define(
+        self,
+        info: Info,
+        input: ZonesDefineInput,  # noqa: A002 - the argument's public name
+        command_id: strawberry.ID,
+        if_revision: int | None = None,
+    ) -> ZonesDefinePayload:
+        """Give a camera these zones and lines from its next frame on.
+
+        `commandId` is yours (a UUID): sent again, it is answered again and carried out once. With `ifRevision` the
+        camera refuses when another revision is in force.
+        """
+        wanted = define_zones(input, if_revision, command_id)
+        if faults := malformed(wanted):
+            return ZonesDefinePayload(user_errors=faults)
+        answer = await info.context.services.commands.issue(wanted)
+        return ZonesDefinePayload(
+            zone_set=zones_defined(answer) if isinstance(answer, ZonesDefined) else None,
+            position=_position(answer),
+            current_revision=_revision(answer),
+            user_errors=user_errors(answer),
+        )
+
+    @command
+    async def camera_configure(
+        self,
+        info: Info,
+        input: CameraConfigureInput,  # noqa: A002 - the argument's public name
+        command_id: strawberry.ID,
+        if_revision: int | None = None,
+    ) -> CameraConfigurePayload:
+        """Fold a camera with these settings from its next frame on; `commandId` and `ifRevision` as for zonesDefine."""
+        wanted = configure_camera(input, if_revision, command_id)
+        if faults := malformed(wanted):
+            return CameraConfigurePayload(user_errors=faults)
+        answer = await info.context.services.commands.issue(wanted)
+        return CameraConfigurePayload(
+            settings=_settings(answer) if isinstance(answer, CameraConfigured) else None,
+            position=_position(answer),
+            current_revision=_revision(answer),
+            user_errors=user_errors(answer),
+        )

@@ -1,0 +1,162 @@
+"""The projector app: brings every derived topic into the read model. What it does with a batch is `projections.projector`.
+
+One agent and one thread a topic: Faust goes on with its heartbeats while the thread waits for the database. A record is
+acknowledged when it is in the database; how far that is, the database knows.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+import faust
+import psycopg2
+import structlog
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+from faust.types import TP
+
+from schemas.settings import KafkaSettings
+from schemas.topics import CAMERA_EVENTS, DEAD_LETTERS, TRACKS, ZONE_MINUTES, ZONE_VISITS
+from schemas.wire import Wire
+from stream_processors.projections.alignment import align
+from stream_processors.projections.errors import TransientError
+from stream_processors.projections.maintenance import expire
+from stream_processors.projections.projector import Projector, SourceRecord, delays
+from stream_processors.projections.timescale import TimescaleStore
+from stream_processors.runtime.checkpoint import Message
+from stream_processors.runtime.dead_letters import dead_letter
+from stream_processors.runtime.faust_app import make_app, raw_topic, run_worker
+
+APP = "aforo-projector"
+TOPICS = (TRACKS, ZONE_VISITS, ZONE_MINUTES, CAMERA_EVENTS)
+BATCH_RECORDS = 1_000
+BATCH_WITHIN_S = 0.25
+EXPIRE_EVERY_S = 3_600.0
+
+log = structlog.get_logger(__name__)
+
+
+class FaustDeadLetters:
+    """Dead letters written through the app's producer, from a thread outside its loop."""
+
+    def __init__(self, app: faust.App) -> None:
+        self._app = app
+        self._topic = raw_topic(app, DEAD_LETTERS)
+
+    def set_aside(self, record: SourceRecord, reason: str, detail: str) -> None:
+        """Return when the broker has it."""
+        asyncio.run_coroutine_threadsafe(self._send(record, reason, detail), self._app.loop).result()
+
+    async def _send(self, record: SourceRecord, reason: str, detail: str) -> None:
+        letter = dead_letter(APP, Message(**record._asdict()), reason, detail)
+        await (
+            await self._topic.send(
+                key=letter.key, value=letter.value, partition=record.partition, headers=letter.headers
+            )
+        )
+
+
+class TopicAgent:
+    """Projects one topic of the app in a thread of its own."""
+
+    def __init__(self, app: faust.App, topic: str, projector: Projector) -> None:
+        self._projector = projector
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=topic)
+        app.on_partitions_revoked.connect(self._forget)
+        app.on_partitions_assigned.connect(self._forget)
+        app.agent(raw_topic(app, topic), name=f"{APP}.{topic}")(self._run)
+
+    async def _forget(self, *_args: Any, **_kwargs: Any) -> None:
+        """After the batch at work, without waiting for it."""
+        self._thread.submit(self._projector.forget)
+
+    async def _run(self, stream: Any) -> None:
+        loop = asyncio.get_running_loop()
+        async for batch in stream.noack_take(BATCH_RECORDS, within=BATCH_WITHIN_S):
+            records = [_source_record(event.message) for event in batch]
+            await loop.run_in_executor(self._thread, self._projector.project, records)
+            for event in batch:
+                event.ack()
+
+
+def projector_app(kafka: KafkaSettings, wire: Wire, database_url: str, *, instance: str = "") -> faust.App:
+    """The app that keeps the read model in the database; start it with `run_projector`."""
+    app = make_app(APP, kafka, instance=instance)
+    ending = threading.Event()
+    letters = FaustDeadLetters(app)
+    for topic in TOPICS:
+        store = TimescaleStore(database_url)
+        TopicAgent(app, topic, Projector(store, wire, letters, _first_offset(app), ending.wait))
+
+    async def end(*_args: Any, **_kwargs: Any) -> None:
+        ending.set()
+
+    async def expire_old_facts() -> None:
+        while True:
+            await asyncio.to_thread(_expire, kafka, database_url)
+            await asyncio.sleep(EXPIRE_EVERY_S)
+
+    app.on_before_shutdown.connect(end)
+    app.task(expire_old_facts)
+    return app
+
+
+def run_projector(kafka: KafkaSettings, wire: Wire, database_url: str, *, instance: str = "") -> None:
+    """Run the projector in this process until SIGTERM or SIGINT, beginning where the database is."""
+    wait = threading.Event().wait
+    for delay in delays():
+        try:
+            align(AdminClient(kafka.client()), APP, _stored(kafka, database_url))
+            break
+        except (KafkaException, TransientError) as error:
+            log.warning("the projector cannot start yet", reason=str(error), wait_s=round(delay, 1))
+        wait(delay)
+    run_worker(projector_app(kafka, wire, database_url, instance=instance))
+
+
+def _stored(kafka: KafkaSettings, database_url: str) -> dict[tuple[str, int], int]:
+    store = TimescaleStore(database_url)
+    try:
+        return {
+            (topic, partition): store.next_offset(topic, partition)
+            for topic in TOPICS
+            for partition in range(kafka.partitions)
+        }
+    finally:
+        store.close()
+
+
+def _first_offset(app: faust.App) -> Callable[[str, int], int]:
+    def first_offset(topic: str, partition: int) -> int:
+        place = TP(topic, partition)
+        asked = asyncio.run_coroutine_threadsafe(app.consumer.earliest_offsets(place), app.loop)
+        return int(asked.result()[place])
+
+    return first_offset
+
+
+def _expire(kafka: KafkaSettings, database_url: str) -> None:
+    try:
+        expire(
+            database_url,
+            privacy_days=kafka.privacy_retention_days,
+            facts_days=kafka.facts_retention_days,
+            now=datetime.now(UTC),
+        )
+    except psycopg2.Error as error:
+        log.warning("old facts were not removed; the next run will", reason=str(error).strip())
+
+
+def _source_record(message: Any) -> SourceRecord:
+    return SourceRecord(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        appended_at=int(message.timestamp * 1_000),
+        key=message.key,
+        value=message.value,
+        headers=[(name, value) for name, value in (message.headers or ())],
+    )

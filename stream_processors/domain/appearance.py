@@ -1,0 +1,50 @@
+"""Optional appearance vectors: how alike tracks and detections look, and what a track remembers of its looks.
+
+Off unless a frame brings vectors. Knows no box. Sums run coordinate by coordinate and the result is rounded, so that no machine
+decides otherwise than another.
+"""
+
+import numpy as np
+
+from stream_processors.domain.boxes import Floats, Ints
+
+MEMORY = 0.9  # share of the old vector (Wang et al., JDE 2020)
+STEPS = 256.0  # cosines are rounded to 1/256
+
+
+def _dot(a: Floats, b: Floats) -> Floats:
+    total = np.zeros(np.broadcast_shapes(a.shape, b.shape)[1:])
+    for left, right in zip(a, b, strict=True):
+        total = total + left * right
+    return total
+
+
+def _unit(vectors: Floats) -> Floats:
+    columns = vectors.T
+    length = np.sqrt(_dot(columns, columns))
+    return vectors / np.where(length > 0.0, length, 1.0)[:, None]
+
+
+def widen(remembered: Floats, dimensions: int) -> Floats:
+    """The remembered vectors (n, d) ready for vectors of `dimensions`.
+
+    Raises:
+        ValueError: the camera's vectors changed their length; a new model needs a new session.
+    """
+    if remembered.shape[1] in {0, dimensions}:
+        return remembered if remembered.shape[1] else np.zeros((len(remembered), dimensions))
+    raise ValueError(f"appearance vectors had {remembered.shape[1]} numbers, now {dimensions}; end all tracks first")
+
+
+def resemblance(remembered: Floats, observed: Floats) -> Floats:
+    """Rounded cosine of each remembered (n, d) and each observed (m, d) vector, 0 where nothing is remembered."""
+    return np.rint(_dot(_unit(remembered).T[:, :, None], _unit(observed).T[:, None, :]) * STEPS) / STEPS
+
+
+def remember(remembered: Floats, rows: Ints, observed: Floats) -> Floats:
+    """The remembered vectors after the tracks in `rows` looked like `observed`."""
+    old = remembered[rows]
+    known = (old != 0.0).any(axis=1)[:, None]
+    after = remembered.copy()
+    after[rows] = _unit(np.where(known, MEMORY * old + (1.0 - MEMORY) * _unit(observed), observed))
+    return after

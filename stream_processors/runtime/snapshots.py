@@ -1,0 +1,80 @@
+"""The state of a camera's fold as bytes and back, bit for bit: MessagePack around the domain's own dataclasses.
+
+`FORMAT` is raised whenever the layout of the state changes; an older format must be upcast here before it is read.
+"""
+
+from dataclasses import fields
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from schemas.events import CameraSnapshot, Position
+from stream_processors.domain import tracker
+from stream_processors.domain.camera import FOLD_VERSION, CameraState
+
+FORMAT = 1
+
+
+class UnusableSnapshotError(ValueError):
+    """The snapshot cannot be read by this code; the message says whether to upgrade or to rebuild."""
+
+
+_Body: Any = msgspec.defstruct(
+    "_Body",
+    [(each.name, each.type) for each in fields(CameraState) if each.name != "tracker"],
+    array_like=True,
+    frozen=True,
+)
+
+
+def dump(state: CameraState, next_position: Position) -> CameraSnapshot:
+    """The snapshot that says: all before `next_position` is in `state`."""
+    body = _Body(**{name: getattr(state, name) for name in _Body.__struct_fields__})
+    return CameraSnapshot(
+        camera_id=state.camera_id,
+        format=FORMAT,
+        fold_version=FOLD_VERSION,
+        epoch=next_position.epoch,
+        partition=next_position.partition,
+        next_offset=next_position.offset,
+        watermark=state.watermark,
+        state=_ENCODER.encode((tracker.dump(state.tracker), body)),
+    )
+
+
+def load(snapshot: CameraSnapshot) -> CameraState:
+    """The state in a snapshot.
+
+    Raises:
+        UnusableSnapshotError: it comes from newer code, from another fold, or is damaged.
+    """
+    if snapshot.format > FORMAT or snapshot.fold_version > FOLD_VERSION:
+        raise UnusableSnapshotError(
+            f"{snapshot.camera_id}: snapshot format {snapshot.format}, fold {snapshot.fold_version} is newer than "
+            f"this code ({FORMAT}, {FOLD_VERSION}); start the newer version instead"
+        )
+    if (snapshot.format, snapshot.fold_version) != (FORMAT, FOLD_VERSION):
+        raise UnusableSnapshotError(
+            f"{snapshot.camera_id}: snapshot format {snapshot.format}, fold {snapshot.fold_version} is older than this code"
+        )
+    try:
+        tracks, body = _DECODER.decode(snapshot.state)
+        return CameraState(tracker=tracker.load(tracks), **msgspec.structs.asdict(body))
+    except (msgspec.DecodeError, ValueError, KeyError, TypeError) as error:
+        raise UnusableSnapshotError(f"{snapshot.camera_id}: snapshot is damaged: {error}") from error
+
+
+def _pack(value: object) -> object:
+    if isinstance(value, np.ndarray):
+        return value.dtype.str, value.shape, value.tobytes()
+    raise TypeError(f"{type(value)} has no place in a snapshot")
+
+
+def _unpack(_type: object, packed: Any) -> Any:
+    dtype, shape, raw = packed
+    return np.frombuffer(raw, dtype).reshape(shape)
+
+
+_ENCODER = msgspec.msgpack.Encoder(enc_hook=_pack)
+_DECODER: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(tuple[bytes, _Body], dec_hook=_unpack)

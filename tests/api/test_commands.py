@@ -1,0 +1,155 @@
+"""Commands: sent once, answered by the camera, from memory or from the database."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+
+from graphql_api.commands import Appended
+from graphql_api.configuration import malformed, user_errors
+from graphql_api.errors import QueryTimeoutError, ServiceUnavailableError
+from graphql_api.sql.commands import outcome
+from schemas.events import Command, CommandRefused, DefineZones, Event, Fault, RecordRefused, Zone, ZonesDefined
+from tests.api.doubles import at, services
+
+SQUARE = ((0.1, 0.1), (0.9, 0.1), (0.9, 0.9))
+DESK = Zone(zone_id="desk", name="Desk", kind="WORK", polygon=SQUARE)
+
+
+def define(command_id: str = "c-1", **fields: Any) -> DefineZones:
+    return DefineZones(**{"camera_id": "door", "command_id": command_id, "zones": (DESK,)} | fields)
+
+
+def defined(command: Command, where: Appended) -> ZonesDefined:
+    return ZonesDefined(
+        camera_id=command.camera_id,
+        position=at(where.offset),
+        command_id=command.command_id,
+        revision=3,
+        effective_at=1_000,
+        zones=(DESK,),
+    )
+
+
+def accept(command: Command, where: Appended) -> list[Event]:
+    return [defined(command, where)]
+
+
+def test_a_command_is_answered_by_the_camera() -> None:
+    made, _, log = services({outcome: []})
+    log.answer = accept
+    answer = asyncio.run(made.commands.issue(define()))
+    assert answer == defined(define(), Appended(0, 1))
+
+
+def test_a_command_sent_again_is_answered_again_and_not_sent_twice() -> None:
+    made, _, log = services({outcome: []})
+    log.answer = accept
+    first = asyncio.run(made.commands.issue(define()))
+    assert asyncio.run(made.commands.issue(define())) == first
+    assert len(log.appended) == 1
+
+
+def test_an_answer_from_before_the_process_started_comes_from_the_database() -> None:
+    earlier = defined(define(), Appended(0, 9))
+    made, _, log = services({outcome: [{"type": "ZonesDefined", "body": msgspec.to_builtins(earlier)}]})
+    assert asyncio.run(made.commands.issue(define())) == earlier
+    assert not log.appended
+
+
+def test_the_same_id_for_another_camera_is_another_command() -> None:
+    made, _, log = services({outcome: []})
+    log.answer = accept
+    asyncio.run(made.commands.issue(define()))
+    answer = asyncio.run(made.commands.issue(define(camera_id="hall")))
+    assert answer is not None
+    assert answer.camera_id == "hall"
+    assert len(log.appended) == 2
+
+
+@pytest.mark.parametrize("error", [ServiceUnavailableError("away"), QueryTimeoutError("slow")])
+def test_a_database_that_is_away_does_not_stop_commands(error: Exception) -> None:
+    made, _, log = services({outcome: error})
+    log.answer = accept
+    assert isinstance(asyncio.run(made.commands.issue(define())), ZonesDefined)
+
+
+def test_a_record_refused_before_the_fold_is_matched_by_its_place_in_the_log() -> None:
+    made, _, log = services({outcome: []})
+    log.answer = lambda command, where: [
+        RecordRefused(camera_id=command.camera_id, position=at(where.offset), reason="UNSIGNED", detail="no key")
+    ]
+    answer = asyncio.run(made.commands.issue(define()))
+    assert [(error.code, error.message) for error in user_errors(answer)] == [
+        ("UNSIGNED", "The command was not taken: no key.")
+    ]
+
+
+def test_a_camera_that_says_nothing_leaves_the_sender_with_a_timeout_and_what_to_do() -> None:
+    made, _, _ = services({outcome: []}, command_timeout_s=0.05)
+    answer = asyncio.run(made.commands.issue(define()))
+    assert answer is None
+    (error,) = user_errors(answer)
+    assert error.code == "TIMEOUT"
+    assert "same commandId again" in error.message
+
+
+def test_a_command_that_could_not_be_sent_says_so() -> None:
+    made, _, log = services({outcome: []})
+    log.error = ServiceUnavailableError("Kafka is away")
+    with pytest.raises(ServiceUnavailableError, match="Kafka is away"):
+        asyncio.run(made.commands.issue(define()))
+
+
+def test_memory_of_answers_is_bounded() -> None:
+    made, _, log = services({outcome: []})
+    log.answer = accept
+    for number in range(1_001):
+        made.commands.heard(defined(define(f"c-{number}"), Appended(0, number)))
+    asyncio.run(made.commands.issue(define("c-0")))
+    asyncio.run(made.commands.issue(define("c-1000")))
+    assert [command.command_id for command in log.appended] == ["c-0"]
+
+
+def refused(**fields: Any) -> CommandRefused:
+    values: dict[str, Any] = {"camera_id": "door", "position": at(1), "command_id": "c-1", "command": "DefineZones"}
+    return CommandRefused(**values | {"reason": "INVALID", "revision": 2} | fields)
+
+
+def test_faults_point_to_the_fields_of_the_input() -> None:
+    faults = (
+        Fault(code="POLYGON_CROSSES_ITSELF", path="zones[1].polygon", message="It crosses itself."),
+        Fault(code="NEGATIVE", path="lines[0].min_stay_ms", message="Below 0."),
+    )
+    assert [(error.code, error.field) for error in user_errors(refused(faults=faults))] == [
+        ("POLYGON_CROSSES_ITSELF", ["input", "zones", "1", "polygon"]),
+        ("NEGATIVE", ["input", "lines", "0", "minStayMs"]),
+    ]
+
+
+def test_a_conflict_names_the_revision_in_force() -> None:
+    (error,) = user_errors(refused(reason="REVISION_CONFLICT"))
+    assert (error.code, error.field) == ("REVISION_CONFLICT", ["ifRevision"])
+    assert "Revision 2 is in force" in error.message
+
+
+def test_a_refusal_without_faults_keeps_its_reason() -> None:
+    assert [error.code for error in user_errors(refused(reason="OTHER"))] == ["OTHER"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"command_id": ""}, ["commandId"]),
+        ({"camera_id": ""}, ["input", "cameraId"]),
+        ({"zones": (msgspec.structs.replace(DESK, min_stay_ms=-1),)}, ["input", "zones", "0", "minStayMs"]),
+        ({"zones": (DESK, msgspec.structs.replace(DESK, capacity=-1))}, ["input", "zones", "1", "capacity"]),
+    ],
+)
+def test_what_the_record_cannot_hold_is_named_before_it_is_sent(fields: dict[str, Any], path: list[str]) -> None:
+    assert [(error.code, error.field) for error in malformed(define(**fields))] == [("INVALID", path)]
+
+
+def test_a_command_the_record_can_hold_is_left_to_the_camera() -> None:
+    assert malformed(define()) == []

@@ -1,0 +1,131 @@
+import socket
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from producers.clock import SystemClock
+from producers.sources.address import RtspAddress
+from producers.sources.rtsp import RtspSource
+from producers.sources.source import LossReason, SourceLostError
+
+SECRET = "open-sesame"
+
+
+def source_at(port: int, **options: Any) -> RtspSource:
+    address = RtspAddress(f"rtsp://admin:{SECRET}@127.0.0.1:{port}/live?token={SECRET}")
+    return RtspSource(address, SystemClock(threading.Event()), **options)
+
+
+@contextmanager
+def server(answer: Callable[[str], str | None]) -> Iterator[int]:
+    """A server of one connection at a time; `answer` makes a response from a request, or None to stay silent."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=_serve, args=(listener, answer))
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+def _serve(listener: socket.socket, answer: Callable[[str], str | None]) -> None:
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return  # the test is over
+        with connection:
+            while request := connection.recv(65536).decode():
+                response = answer(request)
+                if response is not None:
+                    connection.sendall(response.encode())
+
+
+def refusing(status: str) -> Callable[[str], str]:
+    def answer(request: str) -> str:
+        number = next(line for line in request.splitlines() if line.lower().startswith("cseq"))
+        headers = 'WWW-Authenticate: Basic realm="camera"\r\n' if status.startswith("401") else ""
+        return f"RTSP/1.0 {status}\r\n{number}\r\n{headers}\r\n"
+
+    return answer
+
+
+def lost_reason(source: RtspSource) -> LossReason:
+    with pytest.raises(SourceLostError) as raised:
+        source.open()
+    shown = "".join(traceback.format_exception(raised.value)) + repr(raised.value)
+    assert SECRET not in shown
+    assert "admin" not in shown
+    return raised.value.reason
+
+
+def test_a_port_without_a_camera_refuses(closed_port: int) -> None:
+    assert lost_reason(source_at(closed_port)) == "REFUSED"
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [("401 Unauthorized", "AUTHENTICATION"), ("403 Forbidden", "AUTHENTICATION"), ("404 Not Found", "NOT_FOUND")],
+)
+def test_a_cameras_refusal_is_typed(status: str, reason: LossReason) -> None:
+    with server(refusing(status)) as port:
+        assert lost_reason(source_at(port)) == reason
+
+
+def test_a_camera_that_accepts_and_stays_silent_times_out() -> None:
+    with server(lambda _request: None) as port:
+        begun = time.monotonic()
+        assert lost_reason(source_at(port, open_timeout_s=0.3)) == "TIMEOUT"
+        assert time.monotonic() - begun < 2
+
+
+def test_an_unknown_host_is_told_from_a_camera_that_is_off(closed_port: int) -> None:
+    def unknown(_host: str, _port: int | None) -> object:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    assert lost_reason(source_at(closed_port, resolve=unknown)) == "DNS"
+
+
+def test_nothing_with_credentials_reaches_the_terminal(closed_port: int, capfd: pytest.CaptureFixture[str]) -> None:
+    lost_reason(source_at(closed_port))
+    printed = capfd.readouterr()
+    assert SECRET not in printed.out + printed.err
+
+
+def read_until_lost(source: RtspSource) -> SourceLostError:
+    frames = (source.read() for _ in range(10_000))
+    with pytest.raises(SourceLostError) as raised:
+        deque(frames, maxlen=0)
+    return raised.value
+
+
+def test_a_camera_that_freezes_is_lost_after_one_time_out(fragile_camera: Any) -> None:
+    source = source_at(fragile_camera.port, read_timeout_s=1.5)
+    source.open()
+    source.read()
+    fragile_camera.freeze()
+    frozen_at = time.monotonic()
+    error = read_until_lost(source)
+    source.close()
+    assert error.reason == "TIMEOUT"
+    assert SECRET not in str(error)
+    assert 1.4 < time.monotonic() - frozen_at < 2.8
+
+
+def test_a_camera_that_dies_ends_the_stream_and_is_there_again_after_its_restart(fragile_camera: Any) -> None:
+    source = source_at(fragile_camera.port, open_timeout_s=20, read_timeout_s=20)
+    source.open()
+    source.read()
+    fragile_camera.restart()
+    assert read_until_lost(source).reason in {"END_OF_STREAM", "DECODE"}
+    source.close()
+    source.open()
+    assert source.read().size == (160, 120)
+    source.close()

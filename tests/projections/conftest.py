@@ -1,0 +1,97 @@
+"""Both stores, and TimescaleDB's store in both editions that can be had freely; one suite runs over all of them."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
+import pytest
+
+from schemas.events import Event
+from stream_processors.projections.memory import MemoryStore
+from stream_processors.projections.rules import RULES
+from stream_processors.projections.store import ProjectionStore
+from stream_processors.projections.timescale import TimescaleStore
+from tests.projections.databases import fresh_database, query
+
+Rows: TypeAlias = list[dict[str, Any]]
+TOPIC = "aforo.tracks.v1"
+
+
+class ReadModel:
+    """A store and a look into its tables: rows as dictionaries, times in UTC ms, in an order that means nothing."""
+
+    def __init__(self, store: ProjectionStore, rows: Callable[[str], Rows]) -> None:
+        self.store = store
+        self.rows = rows
+
+    def project(self, *events: Event, topic: str = TOPIC, partition: int = 0) -> None:
+        """Write events as one batch that follows what is there."""
+        offset = self.store.next_offset(topic, partition)
+        self.store.write(topic, partition, offset, offset + len(events), events)
+
+    def row(self, table: str) -> dict[str, Any]:
+        """The only row of a table."""
+        (row,) = self.rows(table)
+        return row
+
+    def all_rows(self) -> dict[str, set[str]]:
+        """Everything in the read model, comparable."""
+        tables = {rule.table for rule in RULES}
+        return {table: {repr(sorted(row.items())) for row in self.rows(table)} for table in tables}
+
+
+@pytest.fixture(params=["plain", "apache"])
+def edition(request: pytest.FixtureRequest) -> str:
+    """An edition of the database."""
+    return str(request.param)
+
+
+@pytest.fixture
+def database_of_edition(stack: Any, edition: str) -> Iterator[str]:
+    """Address of a fresh database of that edition."""
+    with fresh_database(stack, edition) as url:
+        yield url
+
+
+@pytest.fixture(
+    params=["memory", *(pytest.param(name, marks=pytest.mark.integration) for name in ("plain", "apache"))]
+)
+def read_model(request: pytest.FixtureRequest) -> Iterator[ReadModel]:
+    """Each store in turn."""
+    if request.param == "memory":
+        yield memory_model()
+        return
+    with fresh_database(request.getfixturevalue("stack"), request.param) as url:
+        store = TimescaleStore(url)
+        yield ReadModel(store, lambda table: rows_in(url, table))
+        store.close()
+
+
+def memory_model() -> ReadModel:
+    """A read model in memory."""
+    store = MemoryStore()
+
+    def rows(table: str) -> Rows:
+        json_columns = {name for name, kind in types_of(table).items() if kind == "jsonb"}
+        return [
+            {name: json.loads(value) if name in json_columns else value for name, value in row.items()}
+            for row in store.tables[table]
+        ]
+
+    return ReadModel(store, rows)
+
+
+def rows_in(url: str, table: str) -> Rows:
+    """Rows of a table in the database as the twin would hold them."""
+    types = types_of(table)
+    columns = [_as_in_memory(name, kind) for name, kind in types.items()]
+    return [dict(zip(types, row, strict=True)) for row in query(url, f"SELECT {', '.join(columns)} FROM {table}")]
+
+
+def types_of(table: str) -> dict[str, str]:
+    """Every column of a table that a rule writes, and its type."""
+    return {name: kind for rule in RULES if rule.table == table for name, kind in rule.types.items()}
+
+
+def _as_in_memory(name: str, kind: str) -> str:
+    return f"(extract(epoch FROM {name}) * 1000)::bigint" if kind == "timestamptz" else name
