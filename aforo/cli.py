@@ -1,6 +1,7 @@
 """The `aforo` command. It parses arguments and prints; what is done is in the modules it calls."""
 
 import sys
+import time
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec
@@ -16,6 +17,7 @@ from infra.local.stack import Stack
 from infra.local.tools import ensure_tools
 
 P = ParamSpec("P")
+BEGAN = time.monotonic()
 console = Console(highlight=False)
 
 
@@ -133,6 +135,27 @@ def api(settings: Settings) -> None:
     from aforo.processes import api as process_api  # noqa: PLC0415 - as above
 
     process_api.run(settings)
+
+
+@main.command()
+@click.option(
+    "--seconds",
+    type=click.IntRange(min=75),
+    envvar="AFORO_DEMO_SECONDS",
+    help="End by itself so long after the first person was on a screen; at least 75, so that a minute closes.",
+)
+@with_settings
+def demo(settings: Settings, *, seconds: int | None) -> None:
+    """Run all of Aforo on this machine with real footage, and show what it measures.
+
+    Fetches what is missing, needs no Docker, and keeps to a data folder of its own. Ctrl-C ends it; then it folds the
+    whole log again and says whether anything was lost, doubled or changed.
+    """
+    from aforo.demo import run as demo_run  # noqa: PLC0415 - no command loads another's libraries
+
+    if faults := demo_run.run(settings, console, seconds, BEGAN):
+        raise click.ClickException("not everything flowed: " + "; ".join(faults))
+    console.print("everything flowed")
 
 
 @main.group()

@@ -115,8 +115,8 @@ def documented(model: type[BaseModel] = Settings, prefix: str = PREFIX) -> Itera
 
 def _config_file() -> Path:
     path = Path(os.environ.get(CONFIG_FILE, "aforo.yaml"))
-    if CONFIG_FILE in os.environ and not path.is_file():
-        raise ConfigurationError(f"{CONFIG_FILE} names {path}, which is no file")
+    if CONFIG_FILE in os.environ and not path.exists():
+        raise ConfigurationError(f"{CONFIG_FILE} names {path}, which does not exist")
     return path
 
 

@@ -16,7 +16,7 @@ from graphql_api.health import health_router
 from graphql_api.live import Frame, Live, RingEntry
 from graphql_api.rest import rest_router
 from graphql_api.router import graphql_routers
-from graphql_api.schema import build_schema
+from graphql_api.schema import api_schema
 from graphql_api.settings import ApiSettings
 from schemas.events import LineCrossed, TracksObserved, ZoneEntered, ZoneExited
 from schemas.registry import SchemaRegistry
@@ -64,7 +64,7 @@ def assemble(
     )
     problems.install(app)
     for router in (
-        *graphql_routers(build_schema(), services),
+        *graphql_routers(api_schema(), services),
         rest_router(services),
         health_router(services, ask_kafka),
     ):

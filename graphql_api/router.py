@@ -53,10 +53,11 @@ class ConformingRouter(GraphQLRouter[Context, None]):
 
 
 def preferred(accept: str | None) -> str:
-    """The media type to answer with: the newer one unless only the older one is accepted, or it is preferred."""
+    """The media type to answer with: the newer one when it is named and not liked less than the older one."""
     weights = dict(_weight(item) for item in (accept or "*/*").lower().split(","))
-    anything = weights.get("*/*", weights.get("application/*", 0.0))
-    return GRAPHQL_RESPONSE if weights.get(GRAPHQL_RESPONSE, anything) >= weights.get(LEGACY, 0.0) else LEGACY
+    older = weights.get(LEGACY, weights.get("application/*", weights.get("*/*", 0.0)))
+    newer = weights.get(GRAPHQL_RESPONSE, 0.0)
+    return GRAPHQL_RESPONSE if newer > 0 and newer >= older else LEGACY
 
 
 def _weight(item: str) -> tuple[str, float]:

@@ -1,6 +1,7 @@
 """The GraphQL schema: the subjects put together, and what becomes of errors."""
 
 from collections.abc import Iterator
+from functools import cache
 from time import perf_counter
 from typing import Any
 
@@ -90,13 +91,14 @@ class Schema(strawberry.Schema):
                 log.error("a resolver failed", path=error.path, exc_info=error.original_error)
 
 
-def build_schema() -> Schema:
-    """The schema of the API."""
+@cache
+def api_schema() -> Schema:
+    """The schema of the API; one for the process, since Strawberry's `node` field serves a single schema."""
     extensions: list[Any] = [MaskBugs, Timed]
     return Schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
         extensions=extensions,
-        config=StrawberryConfig(scalar_map=SCALARS, sort_schema=True),
+        config=StrawberryConfig(scalar_map=SCALARS),  # sort_schema copies the types, and unions no longer know theirs
     )

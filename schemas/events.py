@@ -37,7 +37,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="type
     camera_id: str
 
 
-class Position(Value, kw_only=True, order=True):
+class Position(Value, frozen=True, kw_only=True, order=True):
     """The cause of a derived record in the camera's log; ordered by (epoch, partition, offset, index)."""
 
     epoch: int
@@ -46,7 +46,7 @@ class Position(Value, kw_only=True, order=True):
     index: int
 
 
-class Zone(Value, kw_only=True):
+class Zone(Value, frozen=True, kw_only=True):
     """A named polygon in which stays are measured; points are 0..1 of the frame."""
 
     zone_id: str
@@ -59,7 +59,7 @@ class Zone(Value, kw_only=True):
     capacity: NonNegative | None = None
 
 
-class Line(Value, kw_only=True):
+class Line(Value, frozen=True, kw_only=True):
     """A counting segment; points are 0..1 of the frame."""
 
     line_id: str
@@ -69,7 +69,7 @@ class Line(Value, kw_only=True):
     min_stay_ms: NonNegative = 500
 
 
-class Fault(Value, kw_only=True):
+class Fault(Value, frozen=True, kw_only=True):
     """One thing to mend in a refused command."""
 
     code: str
@@ -77,7 +77,7 @@ class Fault(Value, kw_only=True):
     message: str
 
 
-class TrackObservation(Value, kw_only=True):
+class TrackObservation(Value, frozen=True, kw_only=True):
     """One track matched to one detection; box in unclipped pixels."""
 
     track_no: int
@@ -89,7 +89,7 @@ class TrackObservation(Value, kw_only=True):
     zone_ids: tuple[str, ...] = ()
 
 
-class BackloggedObservation(TrackObservation, kw_only=True):
+class BackloggedObservation(TrackObservation, frozen=True, kw_only=True):
     """An earlier observation of a track that was confirmed only now."""
 
     observed_at: int
@@ -98,7 +98,7 @@ class BackloggedObservation(TrackObservation, kw_only=True):
 # --- the camera's log -------------------------------------------------------------------------------------------------
 
 
-class FrameObserved(Event, kw_only=True):
+class FrameObserved(Event, frozen=True, kw_only=True):
     """One frame the edge looked at; `boxes` and `scores` are packed little-endian float32, (n, 4) and (n,)."""
 
     session: str
@@ -118,7 +118,7 @@ class FrameObserved(Event, kw_only=True):
     skipped: dict[str, int] = {}
 
 
-class CameraStatusChanged(Event, kw_only=True):
+class CameraStatusChanged(Event, frozen=True, kw_only=True):
     """The edge's connection to the camera changed its state."""
 
     session: str | None = None
@@ -128,14 +128,14 @@ class CameraStatusChanged(Event, kw_only=True):
     detail: str = ""
 
 
-class CameraSilent(Event, kw_only=True):
+class CameraSilent(Event, frozen=True, kw_only=True):
     """The watchdog has seen no frame for a while; live status only."""
 
     last_seen_at: int
     noticed_at: int
 
 
-class Command(Event, kw_only=True):
+class Command(Event, frozen=True, kw_only=True):
     """What the API asks of a camera's fold; signed in its headers (schemas/signing.py)."""
 
     command_id: str
@@ -143,7 +143,7 @@ class Command(Event, kw_only=True):
     issued_by: str = ""
 
 
-class CameraSettings(Value, kw_only=True):
+class CameraSettings(Value, frozen=True, kw_only=True):
     """How a camera's log is folded; the defaults hold for a camera that was never configured."""
 
     name: str = ""
@@ -153,7 +153,7 @@ class CameraSettings(Value, kw_only=True):
     track_timeout_ms: NonNegative = 2_000
 
 
-class ConfigureCamera(Command, kw_only=True):
+class ConfigureCamera(Command, frozen=True, kw_only=True):
     """Command: fold this camera with these settings from here on."""
 
     name: str = ""
@@ -163,7 +163,7 @@ class ConfigureCamera(Command, kw_only=True):
     track_timeout_ms: NonNegative = 2_000
 
 
-class DefineZones(Command, kw_only=True):
+class DefineZones(Command, frozen=True, kw_only=True):
     """Command: these are all zones and lines of the camera from here on."""
 
     zones: tuple[Zone, ...]
@@ -173,7 +173,7 @@ class DefineZones(Command, kw_only=True):
 # --- what the fold says -----------------------------------------------------------------------------------------------
 
 
-class Derived(Event, kw_only=True):
+class Derived(Event, frozen=True, kw_only=True):
     """A record the fold derived from one record of the log; `position` names the cause."""
 
     position: Position
@@ -183,7 +183,7 @@ class Derived(Event, kw_only=True):
         return msgspec.structs.replace(self, position=msgspec.structs.replace(self.position, index=index))
 
 
-class TracksObserved(Derived, kw_only=True):
+class TracksObserved(Derived, frozen=True, kw_only=True):
     """What the tracker made of one accepted frame."""
 
     session: str
@@ -201,7 +201,7 @@ class TracksObserved(Derived, kw_only=True):
     restatement: int = 0
 
 
-class TrackEnded(Derived, kw_only=True):
+class TrackEnded(Derived, frozen=True, kw_only=True):
     """A confirmed track ended when it was last seen."""
 
     track_no: int
@@ -212,7 +212,7 @@ class TrackEnded(Derived, kw_only=True):
     restatement: int = 0
 
 
-class ZoneVisitEvent(Derived, kw_only=True):
+class ZoneVisitEvent(Derived, frozen=True, kw_only=True):
     """The beginning of a zone visit, shared by its entry and its exit record."""
 
     track_no: int
@@ -225,11 +225,11 @@ class ZoneVisitEvent(Derived, kw_only=True):
     restatement: int = 0
 
 
-class ZoneEntered(ZoneVisitEvent, kw_only=True):
+class ZoneEntered(ZoneVisitEvent, frozen=True, kw_only=True):
     """A zone visit began."""
 
 
-class ZoneExited(ZoneVisitEvent, kw_only=True):
+class ZoneExited(ZoneVisitEvent, frozen=True, kw_only=True):
     """A zone visit ended; complete in itself."""
 
     exited_at: int
@@ -239,7 +239,7 @@ class ZoneExited(ZoneVisitEvent, kw_only=True):
     exit_reason: ExitReason
 
 
-class LineCrossed(Derived, kw_only=True):
+class LineCrossed(Derived, frozen=True, kw_only=True):
     """A track crossed a counting line and held the new side."""
 
     track_no: int
@@ -252,7 +252,7 @@ class LineCrossed(Derived, kw_only=True):
     restatement: int = 0
 
 
-class ZoneMinuteMeasured(Derived, kw_only=True):
+class ZoneMinuteMeasured(Derived, frozen=True, kw_only=True):
     """One zone, UTC minute and zones revision; final."""
 
     zone_id: str
@@ -281,7 +281,7 @@ class ZoneMinuteMeasured(Derived, kw_only=True):
     restatement: int = 0
 
 
-class CameraConfigured(Derived, kw_only=True):
+class CameraConfigured(Derived, frozen=True, kw_only=True):
     """The settings in force from here on."""
 
     command_id: str
@@ -295,7 +295,7 @@ class CameraConfigured(Derived, kw_only=True):
     track_timeout_ms: int = 2_000
 
 
-class ZonesDefined(Derived, kw_only=True):
+class ZonesDefined(Derived, frozen=True, kw_only=True):
     """The zones and lines in force from here on."""
 
     command_id: str
@@ -306,7 +306,7 @@ class ZonesDefined(Derived, kw_only=True):
     lines: tuple[Line, ...] = ()
 
 
-class CommandRefused(Derived, kw_only=True):
+class CommandRefused(Derived, frozen=True, kw_only=True):
     """The fold refused a command; nothing changed."""
 
     command_id: str
@@ -316,14 +316,14 @@ class CommandRefused(Derived, kw_only=True):
     faults: tuple[Fault, ...] = ()
 
 
-class RecordRefused(Derived, kw_only=True):
+class RecordRefused(Derived, frozen=True, kw_only=True):
     """A record of the log that was not folded; its own position."""
 
     reason: Refusal
     detail: str = ""
 
 
-class CameraStatusObserved(Derived, kw_only=True):
+class CameraStatusObserved(Derived, frozen=True, kw_only=True):
     """A camera's live status changed."""
 
     status: CameraStatus
@@ -331,7 +331,7 @@ class CameraStatusObserved(Derived, kw_only=True):
     reason: str = ""
 
 
-class CameraSnapshot(Event, kw_only=True):
+class CameraSnapshot(Event, frozen=True, kw_only=True):
     """The fold's state after a record: where recovery or a replay may begin."""
 
     format: int

@@ -6,10 +6,12 @@ part of the body. Expiry is judged against the record's append time, which is in
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -24,6 +26,7 @@ KEY_ID, EXPIRES_AT, SIGNATURE = "aforo-key-id", "aforo-expires-at", "aforo-signa
 Headers = list[tuple[str, bytes]]
 _CONTEXT = b"aforo command 1"
 VALID_FOR_MS = 60_000
+_LONGEST_TIME = 19
 
 
 class UnsignedError(ValueError):
@@ -32,6 +35,10 @@ class UnsignedError(ValueError):
 
 class ExpiredError(ValueError):
     """The signature is good, but the record was appended after its expiry."""
+
+
+class KeyFileError(ValueError):
+    """A key file holds no key that can be used; the message names it."""
 
 
 def key_id_of(public_key: Ed25519PublicKey) -> str:
@@ -66,56 +73,81 @@ class Verifier:
 
     keys: Mapping[str, Ed25519PublicKey]
 
-    def check(self, camera_id: str, body: bytes, headers: Iterable[tuple[str, bytes]], appended_at: int) -> None:
+    def check(
+        self, camera_id: str, body: bytes, headers: Iterable[tuple[str, bytes | None]], appended_at: int
+    ) -> None:
         """Return when a trusted key signed `body` for `camera_id` and it had not expired when appended (UTC ms).
 
         Raises:
             UnsignedError: a header is missing, the key is not trusted, or the signature does not fit.
             ExpiredError: appended after its expiry.
         """
-        named = dict(headers)
+        named = {name: value or b"" for name, value in headers}
         key = self.keys.get(named.get(KEY_ID, b"").decode("ascii", "replace"))
         if key is None:
             raise UnsignedError("no trusted key is named; sign commands with the installation's signing key")
-        expires_at = named.get(EXPIRES_AT, b"").decode("ascii", "replace")
-        if not expires_at.isdecimal():
+        digits = named.get(EXPIRES_AT, b"")
+        if not digits.isdigit() or len(digits) > _LONGEST_TIME:
             raise UnsignedError(f"header {EXPIRES_AT} must be UTC milliseconds")
+        expires_at = int(digits)
         try:
-            key.verify(named.get(SIGNATURE, b""), _message(camera_id, int(expires_at), body))
+            key.verify(named.get(SIGNATURE, b""), _message(camera_id, expires_at, body))
         except InvalidSignature as error:
             raise UnsignedError("the signature does not fit camera, expiry and body") from error
-        if appended_at > int(expires_at):
-            raise ExpiredError(f"appended {appended_at - int(expires_at)} ms after its expiry")
+        if appended_at > expires_at:
+            raise ExpiredError(f"appended {appended_at - expires_at} ms after its expiry")
 
 
 def load_signer(path: Path) -> Signer:
-    """The signer whose PEM private key is at `path`; a new key is made there when the file does not exist."""
+    """The signer whose PEM private key is at `path`; a new key is made there when the file does not exist.
+
+    Raises:
+        KeyFileError: the file holds something else.
+    """
     if not path.exists():
-        _write_new_key(path)
-    key = load_pem_private_key(path.read_bytes(), password=None)
-    if not isinstance(key, Ed25519PrivateKey):
-        raise TypeError(f"{path} holds no Ed25519 private key; remove it to have a new one made")
-    return Signer(key)
+        pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        _place(path, pem, mode=0o600)
+    with suppress(ValueError, TypeError, UnsupportedAlgorithm):
+        key = load_pem_private_key(path.read_bytes(), password=None)
+        if isinstance(key, Ed25519PrivateKey):
+            return Signer(key)
+    raise KeyFileError(f"{path} holds no Ed25519 private key (unencrypted PEM); move it away to have a new one made")
 
 
 def load_verifier(folder: Path) -> Verifier:
-    """A verifier that trusts every `*.pem` public key in `folder`."""
-    keys = [load_pem_public_key(path.read_bytes()) for path in sorted(folder.glob("*.pem"))]
-    return Verifier({key_id_of(key): key for key in keys if isinstance(key, Ed25519PublicKey)})
+    """A verifier that trusts every `*.pem` public key in `folder`.
+
+    Raises:
+        KeyFileError: one of the files holds something else.
+    """
+    keys = [_public_key(path) for path in sorted(folder.glob("*.pem"))]
+    return Verifier({key_id_of(key): key for key in keys})
 
 
 def trust(signer: Signer, folder: Path) -> None:
     """Put the signer's public key among the trusted ones."""
-    folder.mkdir(parents=True, exist_ok=True)
     pem = signer.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    (folder / f"{signer.key_id}.pem").write_bytes(pem)
+    path = folder / f"{signer.key_id}.pem"
+    if not path.exists():
+        _place(path, pem, mode=0o644)
 
 
-def _write_new_key(path: Path) -> None:
+def _public_key(path: Path) -> Ed25519PublicKey:
+    with suppress(ValueError, UnsupportedAlgorithm):
+        key = load_pem_public_key(path.read_bytes())
+        if isinstance(key, Ed25519PublicKey):
+            return key
+    raise KeyFileError(f"{path} holds no Ed25519 public key (PEM); take it out of the folder of trusted keys")
+
+
+def _place(path: Path, content: bytes, mode: int) -> None:
+    """Create a file at once in full; of processes that start together, one makes it and the others read it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    path.touch(mode=0o600)
-    path.write_bytes(pem)
+    with NamedTemporaryFile(dir=path.parent) as draft, suppress(FileExistsError):
+        draft.write(content)
+        draft.flush()
+        Path(draft.name).chmod(mode)
+        path.hardlink_to(draft.name)
 
 
 def _message(camera_id: str, expires_at: int, body: bytes) -> bytes:

@@ -7,13 +7,14 @@ Framing: https://docs.confluent.io/platform/current/schema-registry/fundamentals
 import io
 import json
 import struct
-from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 import fastavro
 import msgspec
+from fastavro.read import SchemaResolutionError
+from fastavro.schema import SchemaParseException
 
 from schemas.events import RECORDS, Event
 from schemas.registry import SchemaRegistry, subject_of
@@ -22,7 +23,8 @@ _FRAME = struct.Struct(">bI")
 _MAGIC = 0
 NAMESPACE = "aforo"
 
-Body = Callable[[io.BytesIO], Any]
+# What a body, or a schema of somebody else's making, can make fastavro and msgspec raise.
+_MISFITS = EOFError, LookupError, OverflowError, TypeError, ValueError, SchemaParseException, SchemaResolutionError
 
 
 class UndecodableError(ValueError):
@@ -67,7 +69,7 @@ def from_avro(record: str, body: bytes, writer: Any = None) -> Event:
     try:
         fields = fastavro.schemaless_reader(stream, writer or own, own if writer else None)
         event = msgspec.convert(fields, RECORDS[record])
-    except (EOFError, ValueError, IndexError, TypeError, KeyError, OverflowError, msgspec.ValidationError) as error:
+    except _MISFITS as error:
         raise UndecodableError(f"no {record}: {error or type(error).__name__}") from error
     if stream.tell() != len(body):
         raise UndecodableError(f"{len(body) - stream.tell()} bytes follow the {record}")
@@ -127,12 +129,15 @@ class Wire:
         text = self._registry.schema(schema_id)
         if text is None:
             raise UnknownSchemaError(f"the registry does not know schema id {schema_id}")
-        schema = json.loads(text)
-        record = schema.get("name", "") if isinstance(schema, dict) else ""
-        if record not in RECORDS or schema.get("namespace") != NAMESPACE:
-            raise UnknownSchemaError(f"schema id {schema_id} is {record or text[:40]!r}, no record of Aforo")
-        same = parse(text) == _own(record)
-        self._writers[schema_id] = record, None if same else parse(text)
+        try:
+            writer = parse(text)
+        except _MISFITS as error:
+            raise UnknownSchemaError(f"schema id {schema_id} is no Avro: {text[:40]!r}") from error
+        name = writer.get("name", "") if isinstance(writer, dict) else ""
+        record = name.removeprefix(f"{NAMESPACE}.")
+        if record == name or record not in RECORDS:
+            raise UnknownSchemaError(f"schema id {schema_id} is {name or text[:40]!r}, no record of Aforo")
+        self._writers[schema_id] = record, None if writer == _own(record) else writer
         return self._writers[schema_id]
 
 

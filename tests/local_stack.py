@@ -33,7 +33,7 @@ def settings_for_tests(data_dir: Path) -> LocalSettings:
     """Settings of a stack in `data_dir` that meets no other."""
     names = [name for name in LocalSettings.model_fields if name.endswith("_port")]
     ports = dict(zip(names, free_ports(len(names)), strict=True))
-    return LocalSettings.model_validate({"data_dir": data_dir, "cache_dir": shared_cache(), **ports})
+    return LocalSettings.model_validate({"data_dir": data_dir, "cache_dir": shared_cache(), "durable": False, **ports})
 
 
 @contextmanager

@@ -8,12 +8,16 @@ RUN pip --python /opt/aforo/bin/python install --no-cache-dir --require-hashes -
 COPY . .
 RUN pip --python /opt/aforo/bin/python install --no-cache-dir --no-deps .
 
+FROM build AS pruned
+# Only the edge sees images: without its libraries, and without the GPL codecs in one of them (docs/licences.md).
+RUN pip --python /opt/aforo/bin/python uninstall --yes av onnxruntime opencv-python-headless
+
 FROM python:3.11-slim
 # A volume mounted on the keys takes their folder's owner from here.
 RUN groupadd --gid 10001 aforo \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin aforo \
     && install --directory --owner=aforo --group=aforo --mode=0700 /var/lib/aforo/keys
-COPY --from=build /opt/aforo /opt/aforo
+COPY --from=pruned /opt/aforo /opt/aforo
 # The rule takes the paths of keys for keys.
 # hadolint ignore=DL3064
 ENV PATH=/opt/aforo/bin:$PATH \

@@ -37,6 +37,11 @@ class LocalSettings(BaseModel):
     postgres_account: str = Field(
         default="nobody", description="Account that PostgreSQL runs as when started by root, which PostgreSQL refuses."
     )
+    durable: bool = Field(
+        default=True,
+        description="Whether the database waits for the disk, so that a power cut loses nothing. Off for tests, which "
+        "make many databases; a killed process loses nothing either way.",
+    )
     debian_mirror: str | None = Field(
         default=None,
         description="Address of a Debian mirror, for TimescaleDB and the demo footage. Default: the mirror in the "

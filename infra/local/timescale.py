@@ -103,6 +103,7 @@ class Timescale:
             "unix_socket_directories": "",
             "shared_preload_libraries": "timescaledb",
             "shared_buffers": "128MB",
+            "fsync": "on" if self.settings.durable else "off",
             "jit": "off",
             "timezone": "UTC",
             "log_timezone": "UTC",
@@ -132,7 +133,7 @@ class Timescale:
                 statements.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(extension)))
 
     def create_database(self, name: str, template: str | None = None) -> None:
-        """Create a database, as a copy of `template` if given: milliseconds, extensions and tables included.
+        """Create a database, as a copy of `template` if given, extensions and tables included.
 
         Nobody may be connected to the template meanwhile: see `close_database`.
         """

@@ -6,7 +6,7 @@ decides otherwise than another.
 
 import numpy as np
 
-from stream_processors.domain.boxes import Floats, Ints
+from stream_processors.domain.boxes import Floats
 
 MEMORY = 0.9  # share of the old vector (Wang et al., JDE 2020)
 STEPS = 256.0  # cosines are rounded to 1/256
@@ -41,10 +41,7 @@ def resemblance(remembered: Floats, observed: Floats) -> Floats:
     return np.rint(_dot(_unit(remembered).T[:, :, None], _unit(observed).T[:, None, :]) * STEPS) / STEPS
 
 
-def remember(remembered: Floats, rows: Ints, observed: Floats) -> Floats:
-    """The remembered vectors after the tracks in `rows` looked like `observed`."""
-    old = remembered[rows]
-    known = (old != 0.0).any(axis=1)[:, None]
-    after = remembered.copy()
-    after[rows] = _unit(np.where(known, MEMORY * old + (1.0 - MEMORY) * _unit(observed), observed))
-    return after
+def blend(remembered: Floats, observed: Floats) -> Floats:
+    """What tracks remember (n, d) after each looked like its row of `observed` (n, d)."""
+    share = np.where((remembered != 0.0).any(axis=1), MEMORY, 0.0)[:, None]
+    return _unit(share * remembered + (1.0 - share) * _unit(observed))

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from stream_processors.domain.boxes import Bools, Floats, Ints, overlap
+from stream_processors.domain.detections import Detections
 from stream_processors.domain.tracks import ScoreContract, Tracks
 
 MIN_IOU = 0.2
@@ -21,6 +22,7 @@ SCORE_WEIGHT = 1.0  # a difference in score counts as much as one in overlap
 LOW_WITHIN_MS = 100  # low scores keep only what was seen a moment ago
 PREDICTED_WITHIN_MS = 1_000  # constant velocity says nothing about people for longer
 MATURE_OBSERVATIONS = 8  # before that a velocity is not worth following once the track is lost
+APPEARANCE_WEIGHT = 0.5
 WORTHLESS = 1e-9
 
 
@@ -58,16 +60,19 @@ class _Matching:
         self.free[columns[found]] = False
 
 
-def associate(tracks: Tracks, predicted: Floats, boxes: Floats, scores: Floats, moment: Moment) -> Ints:
+def associate(
+    tracks: Tracks, predicted: Floats, found: Detections, moment: Moment, looks: Floats | None = None
+) -> Ints:
     """For each track the index of its detection, or -1.
 
     Args:
         tracks: (n,) of `TRACK`, none of them over.
         predicted: (4, n) where they should be now, corners.
-        boxes: (4, m) detections, corners, in canonical order.
-        scores: (m,).
+        found: the m detections, in canonical order.
         moment: time and score contract.
+        looks: (n, m) resemblance in -1..1, 0 where unknown; None without appearance vectors.
     """
+    boxes, scores = found.boxes, found.scores
     matching = _Matching(len(tracks), len(scores))
     if not len(tracks) or not len(scores):
         return matching.detection
@@ -78,6 +83,8 @@ def associate(tracks: Tracks, predicted: Floats, boxes: Floats, scores: Floats, 
     iou, height_iou = overlap(predicted, boxes)
     height_iou *= iou
     similarity = height_iou - SCORE_WEIGHT * np.abs(tracks["score"][:, None] - scores)
+    if looks is not None:
+        similarity += APPEARANCE_WEIGHT * looks
     np.maximum(similarity, WORTHLESS, out=similarity)
 
     foreseen = tracked | ((age <= PREDICTED_WITHIN_MS) & (tracks["observations"] >= MATURE_OBSERVATIONS))
@@ -96,7 +103,8 @@ def _near(last_seen: Floats, predicted: Floats) -> Bools:
     across = predicted[0] + predicted[2] - last_seen[:, 0] - last_seen[:, 2]
     down = predicted[1] + predicted[3] - last_seen[:, 1] - last_seen[:, 3]
     reach = (2.0 * MAX_DEPARTURE) * (last_seen[:, 3] - last_seen[:, 1])
-    return across * across + down * down < reach * reach
+    near: Bools = across * across + down * down < reach * reach
+    return near
 
 
 def _add_by_last_observation(matching: _Matching, tracks: Tracks, wanted: Bools, boxes: Floats, high: Bools) -> None:

@@ -11,18 +11,23 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 SMALLEST_SIZE = 1.0
+SMALLEST_DETECTION = 0.01
 LARGEST_COORDINATE = 1e6
 
 
 def valid_detections(boxes: Floats, scores: Floats) -> Bools:
-    """Which detections a tracker can use: finite, within a million pixels of the origin, and with an area above zero.
+    """Which detections a tracker can use: finite, within a million pixels of the origin, and with a width and a height.
+
+    A side below a hundredth of a pixel counts as none.
 
     Args:
         boxes: (n, 4) x1 y1 x2 y2 in pixels.
         scores: (n,).
     """
     bounded = (np.abs(boxes) <= LARGEST_COORDINATE).all(axis=1)  # False for NaN and inf too
-    return bounded & np.isfinite(scores) & (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+    with np.errstate(invalid="ignore"):  # inf - inf is NaN, and NaN is not large enough
+        sides = ((boxes[:, 2:] - boxes[:, :2]) >= SMALLEST_DETECTION).all(axis=1)
+    return bounded & sides & np.isfinite(scores)
 
 
 def centre_size(corners: Floats) -> Floats:

@@ -138,7 +138,8 @@ def _track(
     )  # fmt: skip
     zone_state, seen = zones.observe(state.zones, [*(sighted for sighted, _, _ in backlog), now])
     zone_state, gone = zones.end(zone_state, _exits(found.ended, "TIMEOUT"))
-    zone_state, measured = zones.watch(zone_state, frame.observed_at, since=since, tentative_since=tentative_since)
+    zone_state = zones.watch(zone_state, frame.observed_at, since=since)
+    zone_state, measured = zones.close(zone_state, frame.observed_at, tentative_since=tentative_since)
     ended = [facts.track_ended(cause, state.camera_id, track, "TIMEOUT") for track in found.ended]
     said = facts.zone_facts(cause, state.camera_id, layout, [*seen, *gone, *measured])
     return replace(state, tracker=tracks, zones=zone_state), [observed, *ended], list(said)
@@ -196,8 +197,10 @@ def _configure(state: CameraState, cause: Position, command: ConfigureCamera) ->
 
 def _define_zones(state: CameraState, cause: Position, command: DefineZones) -> Step:
     before = state.zones.layout
-    layout = Layout.of(before.revision + 1, state.watermark, command.zones, command.lines)
+    layout = before.succeeded_by(state.watermark, command.zones, command.lines)
     zone_state, changes = zones.redefine(state.zones, layout)
+    tentative_since = tracker.tentative_since(state.tracker)
+    zone_state, measured = zones.close(zone_state, state.watermark, tentative_since=tentative_since)
     defined = ZonesDefined(
         position=cause,
         camera_id=state.camera_id,
@@ -208,7 +211,7 @@ def _define_zones(state: CameraState, cause: Position, command: DefineZones) -> 
         zones=layout.zones,
         lines=layout.lines,
     )
-    said = facts.zone_facts(cause, state.camera_id, before, changes)
+    said = facts.zone_facts(cause, state.camera_id, before, [*changes, *measured])
     return replace(state, zones=zone_state), [*said, defined]
 
 
@@ -234,7 +237,8 @@ def _end_tracks(
     """Every track ends when last seen; returns the records of tracks and of zones."""
     tracks, ended = tracker.end_all(state.tracker)
     zone_state, changes = zones.end(state.zones, _exits(ended, reason))
-    said = facts.zone_facts(cause, state.camera_id, state.zones.layout, changes)
+    zone_state, measured = zones.close(zone_state, state.watermark, tentative_since=None)
+    said = facts.zone_facts(cause, state.camera_id, state.zones.layout, [*changes, *measured])
     records = [facts.track_ended(cause, state.camera_id, track, reason) for track in ended]
     return replace(state, tracker=tracks, zones=zone_state), list(records), list(said)
 
@@ -251,7 +255,9 @@ def _with_status(state: CameraState, cause: Position, status: CameraStatus, reas
 def _backlog(layout: Layout, found: TrackedFrame, size: tuple[int, int]) -> list[tuple[Sighted, Floats, Floats]]:
     """Earlier observations of the tracks confirmed now, one sighting for each frame they were in."""
     sightings = []
-    for moment, rows in groupby(range(len(found.backlog_track_no)), key=lambda row: int(found.backlog_observed_at[row])):
+    for moment, rows in groupby(
+        range(len(found.backlog_track_no)), key=lambda row: int(found.backlog_observed_at[row])
+    ):
         index = list(rows)
         boxes = found.backlog_boxes[index]
         sighted = zones.sight(layout, moment, found.backlog_track_no[index], boxes, size)

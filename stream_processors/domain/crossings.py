@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from schemas.events import Direction, Line
-from stream_processors.domain.definitions import Layout, anchor_of
+from stream_processors.domain.definitions import Layout, anchor_of, outline
 from stream_processors.domain.geometry import meeting, right_of
 from stream_processors.domain.movement import UNSEEN, Movement
 from stream_processors.domain.presence import Moment
@@ -22,6 +22,7 @@ class Cut:
     to_right: bool
 
 
+Turn: TypeAlias = tuple[Cut, bool]  # whether it went through the segment
 Cuts: TypeAlias = dict[int, dict[str, Cut]]  # by track and line
 
 
@@ -48,9 +49,9 @@ def observe(cuts: Cuts, layout: Layout, movement: Movement) -> tuple[Cuts, list[
             continue
         waiting = left.pop(number, {})
         for column, line in enumerate(layout.lines):
-            turned = bool(changed[index, column])
-            new = _cut(movement, index, line, to_right=bool(is_right[index, column])) if turned else None
-            cut, counted = _after(waiting.get(line.line_id), new, line, movement.observed_at, turned=turned)
+            to_right, turned = bool(is_right[index, column]), bool(changed[index, column])
+            turn = _turn(movement, index, line, to_right=to_right) if turned else None
+            cut, counted = _after(waiting.get(line.line_id), turn, line, movement.observed_at)
             found += [_crossed(number, line, each) for each in counted]
             if cut is not None:
                 left.setdefault(number, {})[line.line_id] = cut
@@ -64,31 +65,28 @@ def end(cuts: Cuts, ended: Collection[int]) -> Cuts:
 
 def redefine(cuts: Cuts, old: Layout, new: Layout) -> Cuts:
     """Other lines: cuts of lines that stayed as they were go on waiting."""
-    same = {line.line_id for line in new.lines if line in old.lines}
+    before = {line.line_id: outline(line) for line in old.lines}
+    same = {line.line_id for line in new.lines if before.get(line.line_id) == outline(line)}
     kept = {number: {name: cut for name, cut in each.items() if name in same} for number, each in cuts.items()}
     return {number: each for number, each in kept.items() if each}
 
 
-def _cut(movement: Movement, index: int, line: Line, *, to_right: bool) -> Cut | None:
-    """The cut of the path through the segment; None when it passes beside it."""
-    where = meeting(movement.path(index, anchor_of(line)), (line.points[0], line.points[1]))
-    return None if where is None else Cut(movement.moment(index, where), to_right)
+def _turn(movement: Movement, index: int, line: Line, *, to_right: bool) -> Turn:
+    """The change of sides in a step, and whether it went through the segment or round its end."""
+    met = meeting(movement.path(index, anchor_of(line)), (line.points[0], line.points[1]))
+    on_path, on_line = met or (1.0, -1.0)  # parallel by rounding only
+    return Cut(movement.moment(index, on_path), to_right), 0 <= on_line <= 1
 
 
-def _after(cut: Cut | None, new: Cut | None, line: Line, now: int, *, turned: bool) -> tuple[Cut | None, list[Cut]]:
-    """The cut that waits after a step that ended at `now`, and those that were held long enough.
-
-    `turned`: the side changed in this step, with a `new` cut or round the end of the line (None), unseen.
-    """
-    counted: list[Cut] = []
-    if cut is not None and turned:
-        if new is None or new.moment.at - cut.moment.at < line.min_stay_ms:
-            return None, []  # back before it counted: neither way happened
-        counted = [cut]
-    waits = new if turned else cut
-    if waits is not None and now - waits.moment.at >= line.min_stay_ms:
-        return None, [*counted, waits]
-    return waits, counted
+def _after(cut: Cut | None, turn: Turn | None, line: Line, now: int) -> tuple[Cut | None, list[Cut]]:
+    """The cut that waits after a step that ended at `now`, and those that were held long enough."""
+    if turn is None:
+        return (cut, []) if cut is None or now - cut.moment.at < line.min_stay_ms else (None, [cut])
+    new, through = turn
+    if cut is not None and new.moment.at - cut.moment.at < line.min_stay_ms:
+        return None, []  # back before it counted: neither way happened
+    waits, counted = _after(new if through else None, None, line, now)
+    return waits, [cut, *counted] if cut is not None else counted
 
 
 def _crossed(track_no: int, line: Line, cut: Cut) -> Crossed:

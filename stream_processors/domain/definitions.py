@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from schemas.events import Fault, Line, Point, Zone
+from schemas.events import Anchor, Fault, Line, Point, Zone
 from stream_processors.domain.geometry import CENTRE, FOOT, Floats, Ints, Polygons, is_simple
 
 MIN_POLYGON_POINTS = 3
@@ -23,6 +23,11 @@ def anchor_of(shape: Zone | Line) -> int:
     return CENTRE if shape.anchor == "CENTRE" else FOOT
 
 
+def outline(shape: Zone | Line) -> tuple[tuple[Point, ...], Anchor]:
+    """What decides who is inside or across: two shapes with one outline hold the same people."""
+    return shape.polygon if isinstance(shape, Zone) else shape.points, shape.anchor
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """The zones and lines in force, packed for the fold; revision 0 is the empty layout of a new camera."""
@@ -30,6 +35,7 @@ class Layout:
     revision: int
     effective_at: int
     zones: tuple[Zone, ...]
+    zone_since: tuple[int, ...]  # since when each zone has had its outline
     lines: tuple[Line, ...]
     polygons: Polygons
     line_anchor: Ints  # (l,)
@@ -37,13 +43,29 @@ class Layout:
     line_end: Floats  # (l, 2)
 
     @classmethod
-    def of(cls, revision: int, effective_at: int, zones: tuple[Zone, ...], lines: tuple[Line, ...]) -> "Layout":
-        """Pack valid zones and lines, in force from `effective_at` on."""
+    def empty(cls) -> "Layout":
+        """Of a new camera."""
+        return cls._of(0, 0, (), (), ())
+
+    def succeeded_by(self, effective_at: int, zones: tuple[Zone, ...], lines: tuple[Line, ...]) -> "Layout":
+        """Valid zones and lines, in force instead of these from `effective_at` on."""
+        before = {zone.zone_id: (outline(zone), at) for zone, at in zip(self.zones, self.zone_since, strict=True)}
+        known = [before.get(zone.zone_id, (None, 0)) for zone in zones]
+        since = tuple(
+            at if old == outline(zone) else effective_at for zone, (old, at) in zip(zones, known, strict=True)
+        )
+        return self._of(self.revision + 1, effective_at, zones, since, lines)
+
+    @classmethod
+    def _of(
+        cls, revision: int, effective_at: int, zones: tuple[Zone, ...], since: tuple[int, ...], lines: tuple[Line, ...]
+    ) -> "Layout":
         ends = np.array([line.points for line in lines], dtype=np.float64).reshape(-1, 2, 2)
         return cls(
             revision,
             effective_at,
             zones,
+            since,
             lines,
             Polygons.of([zone.polygon for zone in zones], [anchor_of(zone) for zone in zones]),
             np.array([anchor_of(line) for line in lines], dtype=np.int64),

@@ -16,6 +16,7 @@ from schemas.events import Point
 Floats: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.int64]
 Bools: TypeAlias = npt.NDArray[np.bool_]
+Path: TypeAlias = tuple[Point, Point]
 
 FOOT, CENTRE = 0, 1
 
@@ -71,24 +72,28 @@ class Polygons:
         return (odd | border) & in_frame
 
 
-def last_crossing(path: tuple[Point, Point], polygon: Sequence[Point]) -> float:
-    """Where on the straight path (0..1) it last meets the polygon's border; its end when it does not."""
+def last_crossing(path: Path, polygon: Sequence[Point], *, entering: bool) -> float:
+    """Where on the straight path (0..1) it last enters or leaves the polygon; its end when rounding hides the place.
+
+    The border is inside: who leaves is out after the last touch; who enters may touch it again from within.
+    """
     edges = [*pairwise(polygon), (polygon[-1], polygon[0])]
-    met = [where for edge in edges if (where := meeting(path, edge)) is not None]
-    return max(met, default=1.0)
+    meetings = (meeting(path, edge) for edge in edges)
+    met = sorted(on_path for on_path, on_edge in filter(None, meetings) if 0 <= on_path <= 1 and 0 <= on_edge <= 1)
+    while entering and len(met) > 1 and _holds(polygon, _between(path, (met[-2] + met[-1]) / 2)):
+        met.pop()
+    return met[-1] if met else 1.0
 
 
-def meeting(path: tuple[Point, Point], segment: tuple[Point, Point]) -> float | None:
-    """Where on the path (0..1) it meets the segment, ends included; None when it does not or runs along it."""
+def meeting(path: Path, segment: Path) -> tuple[float, float] | None:
+    """Where the lines through path and segment meet, as fractions of both; None when they are parallel."""
     (px, py), (qx, qy) = path
     (ax, ay), (bx, by) = segment
     dx, dy, ex, ey = qx - px, qy - py, bx - ax, by - ay
     determinant = dx * ey - dy * ex
     if determinant == 0:
         return None
-    on_path = ((ax - px) * ey - (ay - py) * ex) / determinant
-    on_segment = ((ax - px) * dy - (ay - py) * dx) / determinant
-    return on_path if 0 <= on_path <= 1 and 0 <= on_segment <= 1 else None
+    return ((ax - px) * ey - (ay - py) * ex) / determinant, ((ax - px) * dy - (ay - py) * dx) / determinant
 
 
 def moment(start: int, end: int, fraction: float) -> int:
@@ -114,7 +119,16 @@ def is_simple(polygon: Sequence[Point]) -> bool:
     )
 
 
-def _touch(left: tuple[Point, Point], right: tuple[Point, Point], *, neighbours: bool) -> bool:
+def _holds(polygon: Sequence[Point], point: Point) -> bool:
+    return bool(Polygons.of([polygon], [FOOT]).contain(np.array([[point, point]]))[0, 0])
+
+
+def _between(path: Path, fraction: float) -> Point:
+    (px, py), (qx, qy) = path
+    return px + (qx - px) * fraction, py + (qy - py) * fraction
+
+
+def _touch(left: Path, right: Path, *, neighbours: bool) -> bool:
     (a, b), (c, d) = left, right
     if neighbours:
         shared, p, q = (b, a, d) if b == c else (a, b, c)

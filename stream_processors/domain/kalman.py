@@ -15,7 +15,7 @@ from stream_processors.domain.boxes import SMALLEST_SIZE, Bools, Floats
 POSITION_NOISE = 0.075  # share of size squared per second: random walk of the position (people sway, boxes breathe)
 VELOCITY_NOISE = 5.0  # share of size squared per second cubed: random walk of the velocity
 MEASUREMENT_NOISE = 0.0025  # share of size squared: a detector errs by 5 % of a box that it is sure of
-DOUBT_NOISE = 2.0  # how much more it errs per point of score that it lacks (after Du et al., StrongSORT 2022: NSA Kalman)
+DOUBT_NOISE = 2.0  # how much more it errs when it is unsure (after NSA Kalman: Du et al., StrongSORT 2022)
 INITIAL_VELOCITY_VARIANCE = 1.0  # a newcomer moves by about its own size in a second
 
 

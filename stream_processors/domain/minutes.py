@@ -38,7 +38,7 @@ class MinuteState:
     done_until: int = 0  # every minute that ends by then has been emitted
     observed: tuple[Interval, ...] = ()
     frames: dict[int, dict[int, int]] = field(default_factory=dict)  # by minute and revision
-    layouts: tuple[Layout, ...] = (Layout.of(0, 0, (), ()),)  # in force since `done_until`, the newest last
+    layouts: tuple[Layout, ...] = (Layout.empty(),)  # in force since `done_until`, the newest last
     visits: tuple[Visit, ...] = ()
 
 
@@ -204,7 +204,7 @@ def _forget(state: MinuteState, horizon: int) -> MinuteState:
     """Keep only what minutes from the horizon on can still need."""
     if horizon <= state.done_until:
         return state
-    newest = max((i for i, layout in enumerate(state.layouts) if layout.effective_at <= horizon), default=0)
+    newest = max((i for i, layout in enumerate(state.layouts) if layout.effective_at < horizon), default=0)
     return MinuteState(
         done_until=horizon,
         observed=tuple((max(start, horizon), end) for start, end in state.observed if end >= horizon),

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from schemas.events import Point
-from stream_processors.domain.geometry import Floats, Ints, moment
+from stream_processors.domain.geometry import Floats, Ints, Path, moment
 from stream_processors.domain.presence import Moment
 
 UNSEEN = -1
@@ -23,12 +22,12 @@ class Movement:
         """Whether the track was never seen before."""
         return int(self.seen_at[index]) == UNSEEN
 
-    def path(self, index: int, anchor: int) -> tuple[Point, Point]:
+    def path(self, index: int, anchor: int) -> Path:
         """The straight path of one anchor between the two frames."""
         (x1, y1), (x2, y2) = self.before[index, anchor].tolist(), self.after[index, anchor].tolist()
         return (x1, y1), (x2, y2)
 
-    def moment(self, index: int, fraction: float) -> Moment:
-        """The moment `fraction` of the way along the path, between its two frames."""
+    def moment(self, index: int, fraction: float, *, since: int = 0) -> Moment:
+        """The moment `fraction` of the way along the path, between its two frames, but not before `since`."""
         seen_at = int(self.seen_at[index])
-        return Moment(moment(seen_at, self.observed_at, fraction), seen_at, self.observed_at)
+        return Moment(max(moment(seen_at, self.observed_at, fraction), since), seen_at, self.observed_at)

@@ -63,6 +63,13 @@ def begin(now: Moment, reason: EntryReason) -> Presence:
     return Presence(inside=True, since=now, visit=None, reason=reason)
 
 
+def first_seen(at: int, zone_since: int) -> Presence:
+    """A track was first detected inside; where the zone was drawn only later, its stay begins then."""
+    if at < zone_since:
+        return begin(Moment(zone_since, zone_since, zone_since), "ZONE_CHANGED")
+    return begin(Moment(at, None, at), "TRACK_STARTED")
+
+
 def deadline(presence: Presence, zone: Zone) -> int:
     """When the stay or absence that goes on will have lasted long enough to decide something."""
     if presence.inside:

@@ -1,5 +1,6 @@
-"""Zone visits of all tracks of one camera: finds the few (track, zone) pairs in which something may change, and lets
-`presence` decide them. Pure: every function returns a new state.
+"""Zone visits of all tracks of one camera. Pure: every function returns a new state.
+
+Finds the few (track, zone) pairs in which something may change, and lets `presence` decide them.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,10 +11,10 @@ import numpy as np
 
 from schemas.events import ExitReason, Zone
 from stream_processors.domain import presence
-from stream_processors.domain.definitions import Layout, anchor_of
+from stream_processors.domain.definitions import Layout, anchor_of, outline
 from stream_processors.domain.geometry import Bools, Floats, Ints, last_crossing
 from stream_processors.domain.movement import UNSEEN, Movement
-from stream_processors.domain.presence import NEVER, Change, Moment, Presence
+from stream_processors.domain.presence import NEVER, Change, Presence
 
 Cells: TypeAlias = dict[int, dict[str, Presence]]
 
@@ -71,7 +72,14 @@ def observe(
     for index, column in np.argwhere(attention).tolist():
         zone, number = layout.zones[column], int(movement.track_no[index])
         mine = cells.get(number, {})
-        cell, found = _decide(mine.get(zone.zone_id), zone, movement, index, inside=bool(contained[index, column]))
+        cell, found = _decide(
+            mine.get(zone.zone_id),
+            zone,
+            movement,
+            index,
+            inside=bool(contained[index, column]),
+            since=layout.zone_since[column],
+        )
         cells[number] = _with_cell(mine, zone.zone_id, cell)
         deadlines[rows[index], column] = NEVER if cell is None else presence.deadline(cell, zone)
         changes += [VisitChange(number, zone.zone_id, change) for change in found]
@@ -120,14 +128,15 @@ def undecided_since(state: VisitState, watermark: int) -> int | None:
 
 
 def _decide(
-    cell: Presence | None, zone: Zone, movement: Movement, index: int, *, inside: bool
+    cell: Presence | None, zone: Zone, movement: Movement, index: int, *, inside: bool, since: int
 ) -> presence.Verdict:
-    now, changes = movement.observed_at, []
+    now = movement.observed_at
+    changes: list[Change] = []
     if movement.is_first(index):
-        cell = presence.begin(Moment(now, None, now), "TRACK_STARTED") if inside else None
+        cell = presence.first_seen(now, since) if inside else None
     elif inside != (cell is not None and cell.inside):
-        path = movement.path(index, anchor_of(zone))
-        cell, changes = presence.cross(cell, zone, movement.moment(index, last_crossing(path, zone.polygon)))
+        where = last_crossing(movement.path(index, anchor_of(zone)), zone.polygon, entering=inside)
+        cell, changes = presence.cross(cell, zone, movement.moment(index, where, since=since))
     if cell is None:
         return None, changes
     settled, more = presence.settle(cell, zone, now)
@@ -137,9 +146,11 @@ def _decide(
 def _redraw(
     cells: dict[str, Presence], old: Layout, inside: dict[str, bool], seen_at: int, new: Layout
 ) -> tuple[dict[str, Presence], list[tuple[str, Change]]]:
-    kept: dict[str, Presence] = {}
+    same = {zone.zone_id for zone in new.zones if (was := old.zone(zone.zone_id)) and outline(was) == outline(zone)}
+    kept = {zone_id: cell for zone_id, cell in cells.items() if zone_id in same}
     found: list[tuple[str, Change]] = []
-    for zone in (*old.zones, *(zone for zone in new.zones if old.zone(zone.zone_id) is None)):
+    redrawn = {zone.zone_id: zone for zone in (*new.zones, *old.zones) if zone.zone_id not in same}
+    for zone in redrawn.values():  # as it was, if it was: what is over is decided by the old rules
         cell, changes = presence.redraw(
             cells.get(zone.zone_id), zone, inside=inside.get(zone.zone_id, False), seen_at=seen_at, now=new.effective_at
         )

@@ -71,16 +71,18 @@ def end(state: ZoneState, ended: Sequence[tuple[int, ExitReason]]) -> tuple[Zone
     return ZoneState(seen, cuts, minutes.record(state.minutes, found)), list(found)
 
 
-def watch(
-    state: ZoneState, observed_at: int, *, since: int | None, tentative_since: int | None
-) -> tuple[ZoneState, list[Change]]:
-    """A frame was accepted: the time from `since` on (None after a gap) was observed, and minutes may have become final."""
-    measured = minutes.watch(state.minutes, state.layout, observed_at, since=since)
-    closed: list[Minute] = []
-    if minutes.is_due(measured, observed_at):
-        undecided = visits.undecided_since(state.visits, observed_at)
-        undecided = min((each for each in (undecided, tentative_since) if each is not None), default=None)
-        measured, closed = minutes.close(measured, observed_at, undecided)
+def watch(state: ZoneState, observed_at: int, *, since: int | None) -> ZoneState:
+    """A frame was accepted: the time from `since` on (None after a gap) was observed."""
+    return replace(state, minutes=minutes.watch(state.minutes, state.layout, observed_at, since=since))
+
+
+def close(state: ZoneState, watermark: int, *, tentative_since: int | None) -> tuple[ZoneState, list[Change]]:
+    """Measure the minutes that are final now: ended by the watermark, with nothing undecided in them."""
+    if not minutes.is_due(state.minutes, watermark):
+        return state, []
+    undecided = visits.undecided_since(state.visits, watermark)
+    undecided = min((each for each in (undecided, tentative_since) if each is not None), default=None)
+    measured, closed = minutes.close(state.minutes, watermark, undecided)
     return replace(state, minutes=measured), list(closed)
 
 

@@ -22,13 +22,13 @@ def test_a_moment_survives_the_wire_to_the_millisecond_and_comes_back_in_utc(mom
 
 @pytest.mark.parametrize("text", ["2026-03-02T12:00:00", "2026-03-02"])
 def test_a_moment_without_an_offset_is_refused_with_the_remedy(text: str) -> None:
-    with pytest.raises(GraphQLError, match="no UTC offset. Append 'Z'"):
+    with pytest.raises(GraphQLError, match=r"no UTC offset\. Append 'Z'"):
         parse_moment(text)
 
 
 @pytest.mark.parametrize("text", ["yesterday", "", 1_700_000_000, None, "0001-01-01T00:00:00+05:00"])
 def test_what_is_no_moment_is_refused_with_an_example(text: object) -> None:
-    with pytest.raises(GraphQLError, match="is not RFC 3339. Write it like"):
+    with pytest.raises(GraphQLError, match=r"is not RFC 3339\. Write it like"):
         parse_moment(text)
 
 
@@ -39,5 +39,5 @@ def test_a_duration_survives_the_wire(length: timedelta) -> None:
 
 @pytest.mark.parametrize("text", ["5m", "300", 300, "P", "PT", "", None, "one hour", "PT1Q"])
 def test_what_is_no_duration_is_refused_with_an_example(text: object) -> None:
-    with pytest.raises(GraphQLError, match="is not ISO 8601. Write it like PT5M"):
+    with pytest.raises(GraphQLError, match=r"is not ISO 8601\. Write it like PT5M"):
         parse_duration(text)

@@ -1,6 +1,7 @@
 """Ranges, whole minutes and buckets."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -23,7 +24,7 @@ def test_buckets_cover_the_range_without_gap_and_schedule_what_is_over(total: in
     found = buckets(span(total), length * MINUTE, START + now * MINUTE + timedelta(seconds=59))
     assert found[0].start == START
     assert found[-1].stop == START + total * MINUTE
-    assert all(left.stop == right.start for left, right in zip(found, found[1:], strict=False))
+    assert all(left.stop == right.start for left, right in pairwise(found))
     assert all(bucket.stop - bucket.start == length * MINUTE for bucket in found[:-1])
     assert sum(bucket.scheduled_ms for bucket in found) == 60_000 * max(0, min(total, now))
 

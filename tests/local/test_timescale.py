@@ -29,6 +29,12 @@ def test_the_password_stands_in_the_url_and_in_no_command_line(database: Timesca
     assert database.password not in repr([database, registry])
 
 
+def test_a_power_cut_loses_nothing_unless_that_was_chosen(database: Timescale) -> None:
+    assert "--fsync=on" in database.command()
+    quick = database.settings.model_copy(update={"durable": False})
+    assert "--fsync=off" in Timescale(quick).command()
+
+
 def test_a_folder_that_the_account_cannot_enter_is_named(tmp_path: Path) -> None:
     closed = tmp_path / "closed"
     (closed / "data").mkdir(parents=True)

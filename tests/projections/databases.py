@@ -1,17 +1,30 @@
-"""Databases of each edition for tests: migrated once a session, copied for each test."""
+"""Databases of each edition for tests: migrated once a session, then copied or emptied for each test."""
 
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache
 
 import psycopg2
 
 from infra.local.stack import Stack
 from infra.timescale.migrate import upgrade
+from stream_processors.projections.rules import RULES
 from stream_processors.projections.timescale import libpq_url
 
 EXTENSIONS: dict[str, tuple[str, ...]] = {"plain": (), "apache": ("timescaledb",)}
+TABLES = sorted({rule.table for rule in RULES} | {"ingest_offsets", "zone_hours"})
+
+
+@contextmanager
+def new_database(stack: Stack, edition: str) -> Iterator[str]:
+    """Address of a database without tables, dropped afterwards."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    stack.timescale.ensure_database(name, *EXTENSIONS[edition])
+    try:
+        yield stack.database_url(name)
+    finally:
+        stack.timescale.drop_database(name)
 
 
 @cache
@@ -35,12 +48,13 @@ def fresh_database(stack: Stack, edition: str) -> Iterator[str]:
         stack.timescale.drop_database(name)
 
 
+def empty(database_url: str) -> None:
+    """Remove every row of the read model."""
+    query(database_url, "; ".join(f"DELETE FROM {table}" for table in TABLES))
+
+
 def query(database_url: str, statement: str, *parameters: object) -> list[tuple[object, ...]]:
     """What a statement answers, on a connection of its own; committed."""
-    connection = psycopg2.connect(libpq_url(database_url))
-    try:
-        with connection, connection.cursor() as cursor:
-            cursor.execute(statement, parameters)
-            return cursor.fetchall() if cursor.description else []
-    finally:
-        connection.close()
+    with closing(psycopg2.connect(libpq_url(database_url))) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return cursor.fetchall() if cursor.description else []

@@ -1,0 +1,1 @@
+"""Measurements of accuracy and speed; development tools, never imported by a deployable."""

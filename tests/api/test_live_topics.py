@@ -1,0 +1,330 @@
+"""The API on a real broker: commands and their answers, live frames and visits, and what it does while parts are away."""
+
+import asyncio
+import json
+import socket
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any
+
+import httpx
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy.engine import make_url
+
+from graphql_api.app import create_app
+from graphql_api.settings import ApiSettings
+from infra.local.stack import Stack
+from schemas.events import CommandRefused, DefineZones, Event, Position, TrackObservation, ZonesDefined
+from schemas.registry import HttpRegistry
+from schemas.settings import KafkaSettings
+from schemas.signing import Signer, Verifier
+from schemas.topics import CAMERA_EVENTS, CAMERA_LOG, TRACKS, ZONE_VISITS
+from schemas.wire import Wire
+from tests.api.doubles import entered, frame
+from tests.api.running import PATIENCE_S, Client, Running, connected, serving, until_open
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics_exist")]
+
+SIGNER = Signer(Ed25519PrivateKey.generate())
+VERIFIER = Verifier({SIGNER.key_id: SIGNER.key.public_key()})
+DEFINE = """mutation($camera: ID!, $id: ID!, $revision: Int, $minStayMs: Int! = 500) { zonesDefine(
+    commandId: $id, ifRevision: $revision, input: {cameraId: $camera, zones: [{zoneId: "desk", name: "Desk",
+    kind: WORK, minStayMs: $minStayMs, polygon: [{x: 0, y: 0}, {x: 1, y: 0}, {x: 1, y: 1}]}]}) {
+  zoneSet { revision validFrom zones { zoneId zonesRevision kind polygon { x y } } } position currentRevision
+  userErrors { code field message } } }"""
+VISITS = """subscription($camera: ID!, $after: String) { zoneVisits(cameraIds: [$camera], after: $after) {
+    ... on ZoneEntered { cursor trackNo } } }"""
+
+
+class Broker:
+    """The other side of the API's topics."""
+
+    def __init__(self, kafka: KafkaSettings, wire: Wire) -> None:
+        self.kafka = kafka
+        self.wire = wire
+        self._producer = Producer(kafka.producer())
+
+    def publish(self, topic: str, event: Event, headers: list[tuple[str, bytes]] | None = None) -> None:
+        self.raw(topic, event.camera_id, self.wire.encode(event), headers)
+
+    def raw(self, topic: str, key: str, value: bytes, headers: list[tuple[str, bytes]] | None = None) -> None:
+        self._producer.produce(topic, value, key.encode(), headers=headers)
+        assert self._producer.flush(PATIENCE_S) == 0
+
+
+@contextmanager
+def a_camera(broker: Broker, camera_id: str, revision: int = 0) -> Iterator[list[DefineZones]]:
+    """Answers the commands to one camera as its fold would; gives the commands it saw."""
+    consumer = Consumer(broker.kafka.client() | {"group.id": f"test-{uuid.uuid4()}", "enable.auto.commit": False})
+    partitions = consumer.list_topics(CAMERA_LOG, PATIENCE_S).topics[CAMERA_LOG].partitions
+    ends = [consumer.get_watermark_offsets(TopicPartition(CAMERA_LOG, p), PATIENCE_S)[1] for p in partitions]
+    consumer.assign([TopicPartition(CAMERA_LOG, p, end) for p, end in zip(partitions, ends, strict=True)])
+    seen: list[DefineZones] = []
+    stopping = threading.Event()
+
+    def run() -> None:
+        in_force = revision
+        while not stopping.is_set():
+            message = consumer.poll(0.1)
+            if message is None or message.key() != camera_id.encode():
+                continue
+            _, appended_at = message.timestamp()
+            VERIFIER.check(camera_id, message.value(), message.headers(), appended_at)
+            command = broker.wire.decode(message.value())
+            assert isinstance(command, DefineZones)
+            seen.append(command)
+            accepted = command.expected_revision in {None, in_force}
+            in_force += accepted
+            place = Position(epoch=0, partition=message.partition(), offset=message.offset(), index=0)
+            broker.publish(CAMERA_EVENTS, _answer(command, place, in_force, accepted=accepted))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        stopping.set()
+        thread.join(PATIENCE_S)
+        consumer.close()
+
+
+def _answer(command: DefineZones, place: Position, revision: int, *, accepted: bool) -> Event:
+    common: dict[str, Any] = {"camera_id": command.camera_id, "position": place, "command_id": command.command_id}
+    if accepted:
+        return ZonesDefined(**common, revision=revision, effective_at=0, zones=command.zones, lines=command.lines)
+    return CommandRefused(**common, command="DefineZones", reason="REVISION_CONFLICT", revision=revision)
+
+
+@pytest.fixture
+def registry(stack: Stack) -> Iterator[HttpRegistry]:
+    made = HttpRegistry(stack.registry_url)
+    with made._client:
+        yield made
+
+
+@pytest.fixture
+def broker(kafka: KafkaSettings, registry: HttpRegistry) -> Broker:
+    return Broker(kafka, Wire(registry))
+
+
+@pytest.fixture
+def camera_id() -> str:
+    return f"camera-{uuid.uuid4().hex[:8]}"
+
+
+@contextmanager
+def api(kafka: KafkaSettings, registry: HttpRegistry, database: str, **settings: Any) -> Iterator[Running]:
+    app = create_app(ApiSettings(**settings), kafka, registry, SIGNER, database)
+    with serving(app) as server:
+        yield server
+
+
+def until_ready(server: Running, *, ready: bool = True) -> dict[str, str]:
+    """Ask /readyz until it says what is wanted; returns its reasons."""
+
+    async def ask() -> dict[str, str]:
+        async with asyncio.timeout(4 * PATIENCE_S), httpx.AsyncClient(base_url=f"http://{server.address}") as client:
+            while True:
+                answer = await client.get("/readyz", timeout=PATIENCE_S)
+                if (answer.status_code == 200) == ready:
+                    reasons: dict[str, str] = answer.json()
+                    return reasons
+                await asyncio.sleep(0.1)
+
+    return asyncio.run(ask())
+
+
+def execute(server: Running, query: str, **variables: Any) -> dict[str, Any]:
+    url = f"http://{server.address}/graphql"
+    answer: dict[str, Any] = httpx.post(url, json={"query": query, "variables": variables}, timeout=30).json()
+    return answer
+
+
+def talk(server: Running, conversation: Callable[[Client], Any]) -> None:
+    async def scenario() -> None:
+        async with connected(server.address) as client:
+            await conversation(client)
+
+    asyncio.run(scenario())
+
+
+def test_zones_are_defined_by_a_signed_command_and_the_camera_answers(
+    kafka: KafkaSettings, registry: HttpRegistry, broker: Broker, database: str, camera_id: str
+) -> None:
+    with api(kafka, registry, database) as server, a_camera(broker, camera_id) as seen:
+        until_ready(server)
+        answer = execute(server, DEFINE, camera=camera_id, id="first", revision=0)["data"]["zonesDefine"]
+        assert answer["userErrors"] == []
+        assert answer["zoneSet"]["revision"] == 1
+        (zone,) = answer["zoneSet"]["zones"]
+        assert (zone["zoneId"], zone["kind"], len(zone["polygon"])) == ("desk", "WORK", 3)
+        assert answer["position"].startswith("0/")
+
+        assert execute(server, DEFINE, camera=camera_id, id="first", revision=0)["data"]["zonesDefine"] == answer
+        conflict = execute(server, DEFINE, camera=camera_id, id="second", revision=0)["data"]["zonesDefine"]
+        assert (conflict["zoneSet"], conflict["currentRevision"]) == (None, 1)
+        assert [error["code"] for error in conflict["userErrors"]] == ["REVISION_CONFLICT"]
+        invalid = execute(server, DEFINE, camera=camera_id, id="third", minStayMs=-5)["data"]["zonesDefine"]
+        assert invalid["userErrors"][0]["field"] == ["input", "zones", "0", "minStayMs"]
+        assert [command.command_id for command in seen] == ["first", "second"]
+
+
+def test_a_camera_that_nobody_folds_gives_a_timeout(
+    kafka: KafkaSettings, registry: HttpRegistry, database: str, camera_id: str
+) -> None:
+    with api(kafka, registry, database, command_timeout_s=1) as server:
+        until_ready(server)
+        answer = execute(server, DEFINE, camera=camera_id, id="lost")["data"]["zonesDefine"]
+        assert [error["code"] for error in answer["userErrors"]] == ["TIMEOUT"]
+
+
+def test_frames_reach_a_subscriber_with_the_detectors_time(
+    kafka: KafkaSettings, registry: HttpRegistry, broker: Broker, database: str, camera_id: str
+) -> None:
+    person = TrackObservation(track_no=1, x1=0, y1=0, x2=100, y2=50, score=0.9, zone_ids=("desk",))
+    with api(kafka, registry, database) as server:
+        until_ready(server)
+        broker.raw(TRACKS, camera_id, b"not a record of ours")
+        broker.publish(TRACKS, frame(1, camera_id, (person,)).tracks, [("detector-ms", b"7.25")])
+
+        async def conversation(client: Client) -> None:
+            query = "subscription($c: ID!) { liveTracks(cameraId: $c) { seq detectorMs boxes } }"
+            await client.subscribe(query, c=camera_id)
+            shown = (await client.next())["liveTracks"]
+            assert shown == {"seq": "1", "detectorMs": 7.25, "boxes": [0.0, 0.0, 0.5, 0.5]}
+
+        talk(server, conversation)
+        current = httpx.get(f"http://{server.address}/api/v1/tracking/current?camera_id={camera_id}").json()
+        assert [shown["detector_ms"] for shown in current] == [7.25]
+
+
+def test_a_client_that_was_away_resumes_at_another_process_without_loss_or_double(
+    kafka: KafkaSettings, registry: HttpRegistry, broker: Broker, database: str, camera_id: str
+) -> None:
+    cursors: list[str] = []
+    numbers: list[str] = []
+
+    def reading(count: int) -> Callable[[Client], Any]:
+        async def conversation(client: Client) -> None:
+            await client.subscribe(VISITS, camera=camera_id, after=cursors[-1] if cursors else None)
+            if not cursors:
+                await until_open(1)
+                for offset in range(3):
+                    broker.publish(ZONE_VISITS, entered(offset, camera_id))
+            for _ in range(count):
+                item = (await client.next())["zoneVisits"]
+                cursors.append(item["cursor"])
+                numbers.append(item["trackNo"])
+
+        return conversation
+
+    with api(kafka, registry, database) as server:
+        until_ready(server)
+        talk(server, reading(2))
+    for offset in range(3, 6):
+        broker.publish(ZONE_VISITS, entered(offset, camera_id))
+    with api(kafka, registry, database) as server:
+        until_ready(server)
+        talk(server, reading(4))
+    assert numbers == ["0", "1", "2", "3", "4", "5"]
+
+
+class Gate:
+    """A port that forwards to a service once it is opened; until then nobody listens there."""
+
+    def __init__(self, target: str, port: int) -> None:
+        self._target = target
+        self.port = port
+        self._listener: socket.socket | None = None
+        self._pairs: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
+
+    def open(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self._run(self._accept)
+
+    def close(self) -> None:
+        if self._listener:
+            self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
+            self._listener = None
+        for end in self._pairs:
+            _shut(end)
+        for thread in self._threads:
+            thread.join(PATIENCE_S)
+        for end in self._pairs:
+            end.close()
+        self._pairs, self._threads = [], []
+
+    def _accept(self) -> None:
+        listener = self._listener
+        assert listener is not None
+        while True:
+            try:
+                near, _ = listener.accept()
+            except OSError:
+                return  # closed
+            host, port = self._target.split(":")
+            far = socket.create_connection((host, int(port)))
+            self._pairs += [near, far]
+            self._run(partial(_pump, near, far))
+            self._run(partial(_pump, far, near))
+
+    def _run(self, work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=work, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):  # the other direction ended the connection
+        while data := source.recv(65_536):
+            sink.sendall(data)
+    _shut(sink)
+
+
+def _shut(end: socket.socket) -> None:
+    with suppress(OSError):  # already ended
+        end.shutdown(socket.SHUT_RDWR)
+
+
+def unused_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def test_without_database_and_broker_it_lives_says_so_and_recovers_by_itself(
+    stack: Stack, kafka: KafkaSettings, registry: HttpRegistry, database: str
+) -> None:
+    real = make_url(database)
+    sql, log = Gate(f"{real.host}:{real.port}", unused_port()), Gate(kafka.bootstrap, unused_port())
+    behind_gates = real.set(host="127.0.0.1", port=sql.port).render_as_string(hide_password=False)
+    away = kafka.model_copy(update={"bootstrap": f"127.0.0.1:{log.port}"})
+    sites = "{ sites { siteId } }"
+    with api(away, registry, behind_gates, command_timeout_s=1, ready_timeout_s=1) as server:
+        try:
+            assert httpx.get(f"http://{server.address}/livez", timeout=PATIENCE_S).status_code == 200
+            reasons = until_ready(server, ready=False)
+            assert "ok" not in reasons.values()
+            assert (real.password or "no password") not in json.dumps(reasons)
+            refused = execute(server, sites)
+            assert [error["extensions"]["code"] for error in refused["errors"]] == ["SERVICE_UNAVAILABLE"]
+            sql.open()
+            log.open()
+            assert set(until_ready(server).values()) == {"ok"}
+            assert execute(server, sites)["data"] == {"sites": [{"siteId": "default"}]}
+            sql.close()
+            assert "errors" in execute(server, sites)
+            sql.open()
+            until_ready(server)
+            assert execute(server, sites)["data"] == {"sites": [{"siteId": "default"}]}
+        finally:
+            sql.close()
+            log.close()
+    del stack

@@ -1,0 +1,193 @@
+"""What only a real database can show: fences under concurrency, errors told apart, hours, and logs made at random."""
+
+import random
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import psycopg2
+import pytest
+
+from infra.local.stack import Stack
+from schemas.events import Derived, Position
+from schemas.topics import TRACKS, ZONE_MINUTES
+from stream_processors.projections.errors import BadRowError, FencedError, TransientError
+from stream_processors.projections.timescale import TimescaleStore, libpq_url
+from tests.local_stack import free_ports
+from tests.projections.conftest import ReadModel, memory_model, rows_in
+from tests.projections.databases import new_database, query
+from tests.projections.samples import (
+    NOON,
+    at,
+    seen,
+    seen_before,
+    track_ended,
+    tracks_observed,
+    zone_entered,
+    zone_exited,
+    zone_minute,
+)
+
+pytestmark = pytest.mark.integration
+HOUR_MS = 3_600_000
+
+
+def log_of_a_camera(rng: random.Random) -> list[Derived]:
+    """People come, stay in a zone and go; now and then the tail of the log is written again, as after a crash."""
+    log: list[Derived] = []
+    alive: dict[int, int] = {}
+    for frame in range(120):
+        now = NOON + frame * 230
+        arriving = [now - 230] if rng.random() < 0.1 else []
+        leaving = [track for track in alive if rng.random() < 0.03]
+        for track in leaving:
+            started = alive.pop(track)
+            visit = {"track_no": track, "entered_at": started, "entered_at_min": started, "entered_at_max": started}
+            log.append(track_ended(position=at(frame, 2), track_no=track, started_at=started, ended_at=now - 230))
+            log.append(zone_exited(position=at(frame, 3), **visit, exited_at=now, dwell_ms=now - started))
+        alive |= {first: first for first in arriving}
+        tracks = tuple(seen(track, x=rng.uniform(-50, 640), y=rng.uniform(-50, 480)) for track in sorted(alive))
+        backlog = tuple(seen_before(first, first) for first in arriving)
+        log.append(
+            tracks_observed(
+                position=at(frame), observed_at=now, seq=frame, tracks=tracks, backlog=backlog, accepted=frame
+            )
+        )
+        log += [zone_entered(position=at(frame, 1), track_no=track, entered_at=track) for track in arriving]
+        if rng.random() < 0.05:
+            log += log[-rng.randint(1, 40) :]
+    return log
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_database_and_its_twin_agree_on_any_log_in_any_batches(database_of_edition: str, seed: int) -> None:
+    rng = random.Random(seed)
+    log = log_of_a_camera(rng)
+    twin = memory_model()
+    twin.project(*log)
+    with closing(TimescaleStore(database_of_edition)) as store:
+        model = ReadModel(store, lambda table: rows_in(database_of_edition, table))
+        while log:
+            size = rng.randint(1, 60)
+            batch, log = log[:size], log[size:]
+            model.project(*batch)
+    assert len(twin.rows("track_positions")) > 20
+    assert model.holds_what(twin)
+
+
+def test_of_two_writers_at_once_one_wins_and_the_other_is_fenced(database_of_edition: str) -> None:
+    def write(offset: int) -> str:
+        with closing(TimescaleStore(database_of_edition)) as store:
+            store.next_offset(TRACKS, 0)
+            try:
+                store.write(TRACKS, 0, offset, offset + 1, [track_ended(track_no=offset)])
+            except FencedError:
+                return "fenced"
+        return "wrote"
+
+    with ThreadPoolExecutor(4) as pool:
+        for offset in range(5):
+            assert Counter(pool.map(write, [offset] * 4)) == {"wrote": 1, "fenced": 3}
+    assert query(database_of_edition, "SELECT count(*) FROM tracks") == [(5,)]
+
+
+def test_a_broken_connection_is_transient_and_the_next_call_makes_a_new_one(database_of_edition: str) -> None:
+    with closing(TimescaleStore(database_of_edition)) as store:
+        assert store.next_offset(TRACKS, 0) == 0
+        terminate = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name = 'aforo-projector'"
+        assert query(database_of_edition, terminate) == [(True,)]
+        with pytest.raises(TransientError):
+            store.write(TRACKS, 0, 0, 1, [track_ended()])
+        store.write(TRACKS, 0, 0, 1, [track_ended()])
+        assert store.next_offset(TRACKS, 0) == 1
+
+
+def test_a_server_that_is_away_is_transient_and_the_password_stays_secret() -> None:
+    (port,) = free_ports(1)
+    store = TimescaleStore(f"timescaledb+psycopg2://aforo:hush-hush@127.0.0.1:{port}/aforo")
+    with pytest.raises(TransientError, match="OperationalError") as caught:
+        store.next_offset(TRACKS, 0)
+    assert "hush" not in str(caught.value)
+
+
+def test_a_database_without_tables_is_waited_for(stack: Stack) -> None:
+    with new_database(stack, "plain") as url, closing(TimescaleStore(url)) as store:
+        with pytest.raises(TransientError, match="UndefinedTable"):
+            store.next_offset(TRACKS, 0)
+
+
+def test_a_lock_that_is_held_too_long_is_transient(database_of_edition: str) -> None:
+    with closing(TimescaleStore(f"{database_of_edition}?options=-c%20lock_timeout%3D100ms")) as store:
+        store.next_offset(TRACKS, 0)
+        with closing(psycopg2.connect(libpq_url(database_of_edition))) as other, other.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM ingest_offsets FOR UPDATE")
+            with pytest.raises(TransientError, match="LockNotAvailable"):
+                store.write(TRACKS, 0, 0, 1, [])
+        store.write(TRACKS, 0, 0, 1, [])
+
+
+@pytest.mark.parametrize(
+    ("event", "message"),
+    [
+        (track_ended(camera_id="nul\0"), "invalid byte sequence"),
+        (track_ended(camera_id="\ud800"), "surrogates not allowed"),
+        (track_ended(camera_id="".join(map(chr, range(0x4E00, 0x7E00)))), "index row"),
+        (track_ended(started_at=10**17), "out of range"),
+        (track_ended(observations=2**63), "does not fit"),
+        (tracks_observed(tracks=(seen(x=1e12),)), "does not fit"),
+    ],
+    ids=["nul", "surrogate", "long key", "far future", "long", "far right"],
+)
+def test_what_postgresql_cannot_hold_is_a_bad_row(database_of_edition: str, event: Derived, message: str) -> None:
+    with closing(TimescaleStore(database_of_edition)) as store:
+        store.next_offset(TRACKS, 0)
+        with pytest.raises(BadRowError, match=message):
+            store.write(TRACKS, 0, 0, 2, [track_ended(), event])
+        assert store.next_offset(TRACKS, 0) == 0
+    assert query(database_of_edition, "SELECT * FROM tracks") == []
+
+
+def test_text_arrives_as_it_was_written(database_of_edition: str) -> None:
+    awkward = 'Ä\t\\N "quoted"\n\\.\u2028 終'
+    with closing(TimescaleStore(database_of_edition)) as store:
+        store.next_offset(TRACKS, 0)
+        store.write(TRACKS, 0, 0, 1, [track_ended(camera_id=awkward)])
+    assert query(database_of_edition, "SELECT camera_id FROM tracks") == [(awkward,)]
+
+
+def test_times_arrive_to_the_millisecond(database_of_edition: str) -> None:
+    with closing(TimescaleStore(database_of_edition)) as store:
+        store.next_offset(TRACKS, 0)
+        store.write(TRACKS, 0, 0, 1, [track_ended(started_at=-1, ended_at=NOON + 123)])
+    found = query(database_of_edition, "SELECT started_at::text, ended_at::text FROM tracks")
+    assert [[text.removesuffix("+00") for text in row] for row in found] == [
+        ["1969-12-31 23:59:59.999", "2026-01-01 12:00:00.123"]
+    ]
+
+
+def test_hours_are_the_sums_of_their_minutes_whatever_the_batches(database_of_edition: str) -> None:
+    rng = random.Random(7)
+    minutes = [
+        zone_minute(
+            position=Position(epoch=0, partition=0, offset=n, index=0), minute=NOON + n * 60_000, zone_id=zone, peak=rng.randint(0, 5),
+            person_ms=rng.randint(0, 10**6), entries=rng.randint(0, 9), dwell_ms_max=rng.randint(0, 10**5), capacity=2,
+        )
+        for n in range(150)
+        for zone in ("desk", "door")
+    ]  # fmt: skip
+    with closing(TimescaleStore(database_of_edition)) as store:
+        offset = store.next_offset(ZONE_MINUTES, 0)
+        for first in range(0, len(minutes), 7):
+            batch = minutes[first : first + 7]
+            store.write(ZONE_MINUTES, 0, offset, offset + 7, batch)
+            offset += 7
+    hours = {(event.zone_id, event.minute // HOUR_MS * HOUR_MS): [] for event in minutes}
+    for event in minutes:
+        hours[event.zone_id, event.minute // HOUR_MS * HOUR_MS].append(event)
+    expected = {
+        (*key, len(of), sum(m.person_ms for m in of), sum(m.entries for m in of), max(m.peak for m in of), max(m.dwell_ms_max for m in of))
+        for key, of in hours.items()
+    }  # fmt: skip
+    statement = "SELECT zone_id, (extract(epoch FROM hour) * 1000)::bigint, minutes, person_ms, entries, peak, dwell_ms_max FROM zone_hours"
+    assert set(query(database_of_edition, statement)) == expected
+    assert query(database_of_edition, "SELECT DISTINCT kind, capacity FROM zone_hours") == [("WORK", 2)]
