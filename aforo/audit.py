@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka.admin import AdminClient
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
@@ -142,7 +143,8 @@ def _records(kafka: KafkaSettings, topics: Iterable[str]) -> Iterator[Message]:
     """Every record of the topics up to their present ends, partition by partition in order."""
     consumer = Consumer(kafka.client() | {"group.id": "aforo-audit", "enable.auto.commit": False})
     try:
-        for (topic, partition), end in sorted(ends(kafka, topics).items()):
+        admin = AdminClient(kafka.client())
+        for (topic, partition), end in sorted(ends(admin, topics, range(kafka.partitions)).items()):
             yield from _partition(consumer, topic, partition, end)
     finally:
         consumer.close()

@@ -12,6 +12,7 @@ from schemas.settings import KafkaSettings
 from schemas.topics import CAMERA_EVENTS, CAMERA_LOG, TRACKS, ZONE_MINUTES, ZONE_VISITS
 
 PROJECTED = (TRACKS, ZONE_VISITS, ZONE_MINUTES, CAMERA_EVENTS)
+FOLD_GROUP = "aforo-cameras"
 _TIMEOUT_S = 10.0
 
 Offsets = dict[tuple[str, int], int]
@@ -25,36 +26,42 @@ class Lag:
     database: int
 
 
-def ends(kafka: KafkaSettings, topics: Iterable[str]) -> Offsets:
+class Readers:
+    """Looks at how far each reader has got; keeps one connection to the broker and none to the database."""
+
+    def __init__(self, kafka: KafkaSettings, database_url: str) -> None:
+        self._partitions = range(kafka.partitions)
+        self._admin = AdminClient(kafka.client() | {"log_level": 4})
+        self._engine = create_engine(database_url, poolclass=NullPool)
+
+    def lag(self) -> Lag:
+        """How many records the fold and the database are behind now."""
+        return Lag(_behind(self._ends([CAMERA_LOG]), self._folded()), _behind(self._ends(PROJECTED), self._projected()))
+
+    def _ends(self, topics: Iterable[str]) -> Offsets:
+        return ends(self._admin, topics, self._partitions)
+
+    def _folded(self) -> Offsets:
+        partitions = [TopicPartition(CAMERA_LOG, number) for number in self._partitions]
+        (future,) = self._admin.list_consumer_group_offsets(
+            [ConsumerGroupTopicPartitions(FOLD_GROUP, partitions)]
+        ).values()
+        found = future.result(_TIMEOUT_S).topic_partitions
+        return {(each.topic, each.partition): max(each.offset, 0) for each in found}
+
+    def _projected(self) -> Offsets:
+        with self._engine.connect() as connection:
+            rows = connection.execute(text("SELECT topic, part, next_offset FROM ingest_offsets"))
+            return {(topic, part): next_offset for topic, part, next_offset in rows}
+
+
+def ends(admin: AdminClient, topics: Iterable[str], partitions: Iterable[int]) -> Offsets:
     """The next offset of every partition of the topics."""
-    admin = AdminClient(kafka.client())
-    wanted = {TopicPartition(topic, number): OffsetSpec.latest() for topic in topics for number in range(kafka.partitions)}
+    wanted = {TopicPartition(topic, number): OffsetSpec.latest() for topic in topics for number in partitions}
     futures = admin.list_offsets(wanted)
     return {(each.topic, each.partition): future.result(_TIMEOUT_S).offset for each, future in futures.items()}
 
 
-def folded(kafka: KafkaSettings, group: str = "aforo-cameras") -> Offsets:
-    """The offsets of the camera log the fold has committed; 0 where it has not."""
-    admin = AdminClient(kafka.client())
-    partitions = [TopicPartition(CAMERA_LOG, number) for number in range(kafka.partitions)]
-    (future,) = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, partitions)]).values()
-    found = future.result(_TIMEOUT_S).topic_partitions
-    return {(each.topic, each.partition): max(each.offset, 0) for each in found}
-
-
-def projected(database_url: str) -> Offsets:
-    """The offsets up to which the database holds the topics."""
-    engine = create_engine(database_url, poolclass=NullPool)
-    with engine.connect() as connection:
-        rows = connection.execute(text("SELECT topic, part, next_offset FROM ingest_offsets"))
-        return {(topic, part): next_offset for topic, part, next_offset in rows}
-
-
-def lag(kafka: KafkaSettings, database_url: str) -> Lag:
-    """How many records both are behind now."""
-    log_ends, topic_ends = ends(kafka, [CAMERA_LOG]), ends(kafka, PROJECTED)
-    return Lag(_behind(log_ends, folded(kafka)), _behind(topic_ends, projected(database_url)))
-
-
 def _behind(ends: Offsets, read: Offsets) -> int:
-    return sum(end - read.get(partition, 0) for partition, end in ends.items())
+    """Readers move on between the two looks, so a partition may seem read beyond its end."""
+    return sum(max(end - read.get(partition, 0), 0) for partition, end in ends.items())

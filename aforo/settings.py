@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -16,6 +17,7 @@ from pydantic_settings import (
     SettingsError,
     YamlConfigSettingsSource,
 )
+from yaml import YAMLError
 
 from graphql_api.settings import ApiSettings
 from infra.local.settings import LocalSettings
@@ -55,7 +57,14 @@ class Settings(BaseSettings):
     """Everything that can be set."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter=NESTED, env_file=".env", extra="forbid", frozen=True, hide_input_in_errors=True
+        env_prefix=PREFIX,
+        env_nested_delimiter=NESTED,
+        env_ignore_empty=True,
+        env_file=".env",
+        dotenv_filtering="match_prefix",  # docker compose keeps names of its own in the same file
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     kafka: KafkaSettings = Field(default_factory=KafkaSettings, description="The broker and its topics.")
@@ -78,8 +87,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Explicit values, then the environment, `.env`, and the YAML file."""
-        yaml = YamlConfigSettingsSource(settings_cls, yaml_file=_config_file())
-        return init_settings, env_settings, dotenv_settings, yaml, file_secret_settings
+        return init_settings, env_settings, dotenv_settings, _yaml(settings_cls), file_secret_settings
 
 
 def load() -> Settings:
@@ -92,8 +100,9 @@ def load() -> Settings:
     try:
         return _with_local_stack(Settings())
     except ValidationError as error:
-        faults = [f"  {'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_input=False)]
-        raise ConfigurationError("wrong settings:\n" + "\n".join(faults)) from error
+        raise ConfigurationError(
+            "\n".join(["wrong settings:", *map(_told, error.errors(include_input=False))])
+        ) from error
     except SettingsError as error:
         raise ConfigurationError(f"settings cannot be read: {error}") from error
 
@@ -111,6 +120,23 @@ def documented(model: type[BaseModel] = Settings, prefix: str = PREFIX) -> Itera
             yield from documented(field.annotation, variable + NESTED)
         else:
             yield variable, field
+
+
+def _told(fault: ErrorDetails) -> str:
+    unknown = fault["type"] == "extra_forbidden"
+    what = "no such setting; `aforo config list` shows all names" if unknown else fault["msg"]
+    return f"  {'.'.join(map(str, fault['loc']))}: {what}"
+
+
+def _yaml(settings: type[BaseSettings]) -> YamlConfigSettingsSource:
+    path = _config_file()
+    try:
+        return YamlConfigSettingsSource(settings, yaml_file=path)
+    except (YAMLError, ValueError, TypeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{path}, line {mark.line + 1}" if mark else path
+        # The parser's own words may repeat a secret.
+        raise ConfigurationError(f"{place}: settings must be a mapping in YAML") from None
 
 
 def _config_file() -> Path:

@@ -1,6 +1,6 @@
 """The GraphQL schema: the subjects put together, and what becomes of errors."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from time import perf_counter
 from typing import Any
@@ -12,7 +12,8 @@ from strawberry import relay
 from strawberry.extensions import MaskErrors, SchemaExtension
 from strawberry.relay import GlobalIDValueError
 from strawberry.schema.config import StrawberryConfig
-from strawberry.types.execution import ExecutionContext
+from strawberry.types.execution import ExecutionContext, ExecutionResult
+from strawberry.types.graphql import OperationType
 
 from graphql_api.cameras import CameraQuery
 from graphql_api.configuration import ConfigurationMutation
@@ -79,7 +80,23 @@ class Timed(SchemaExtension):
 
 
 class Schema(strawberry.Schema):
-    """A schema that logs bugs, and only those."""
+    """A schema that logs bugs, and only those, and runs subscriptions as streams only."""
+
+    async def execute(  # noqa: PLR0917 - Strawberry's own signature
+        self,
+        query: str | None,
+        variable_values: dict[str, Any] | None = None,
+        context_value: Any | None = None,
+        root_value: Any | None = None,
+        operation_name: str | None = None,
+        allowed_operation_types: Iterable[OperationType] | None = None,
+        operation_extensions: dict[str, Any] | None = None,
+    ) -> ExecutionResult:
+        """The answer to a query or mutation; a subscription where no stream was asked for is an invalid operation."""
+        allowed = set(allowed_operation_types or OperationType) - {OperationType.SUBSCRIPTION}
+        return await super().execute(
+            query, variable_values, context_value, root_value, operation_name, allowed, operation_extensions
+        )
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Count every error by its code; log those that are bugs."""

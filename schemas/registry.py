@@ -3,6 +3,7 @@
 Subjects follow TopicRecordNameStrategy, since most topics carry several records. `MemoryRegistry` is the twin for tests.
 """
 
+import weakref
 from typing import Protocol
 
 from confluent_kafka.schema_registry import ConfigCompatibilityLevel, Schema, SchemaRegistryClient, ServerConfig
@@ -63,6 +64,7 @@ class HttpRegistry:
     def __init__(self, url: str) -> None:
         self.url = url
         self._client = SchemaRegistryClient({"url": url, "timeout": 10, "max.retries": 2})
+        weakref.finalize(self, self._client.close)  # its connections end with it, and nobody has to remember
 
     def register(self, subject: str, schema: str) -> int:
         """The id of `schema` under `subject`.
@@ -100,7 +102,8 @@ class HttpRegistry:
         for spec in topics().values():
             for record in spec.records:
                 try:
-                    self._client.set_config(subject_of(record), ServerConfig(compatibility=ConfigCompatibilityLevel[spec.compatibility]))
+                    self._client.set_config(
+                        subject_of(record), ServerConfig(compatibility=ConfigCompatibilityLevel[spec.compatibility])
+                    )
                 except (SchemaRegistryError, HTTPError, OSError) as error:
                     raise RegistryUnavailableError(f"schema registry {self.url}: {error}") from error
-

@@ -73,9 +73,7 @@ class Verifier:
 
     keys: Mapping[str, Ed25519PublicKey]
 
-    def check(
-        self, camera_id: str, body: bytes, headers: Iterable[tuple[str, bytes | None]], appended_at: int
-    ) -> None:
+    def check(self, camera_id: str, body: bytes, headers: Iterable[tuple[str, bytes | None]], appended_at: int) -> None:
         """Return when a trusted key signed `body` for `camera_id` and it had not expired when appended (UTC ms).
 
         Raises:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from infra.local.stack import Stack
+from infra.local.tools import ensure_tools
 from schemas.provision import create_topics, register_schemas
 from schemas.registry import HttpRegistry
 from schemas.settings import KafkaSettings
@@ -21,6 +22,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """Kafka, registry and TimescaleDB, started for this test session and gone with it."""
+    ensure_tools(install=True, progress=print)
     with running_stack() as running:
         yield running
 

@@ -37,9 +37,18 @@ class Children:
         """Where the process called `name` logs."""
         return self._log_folder / f"{name}.log"
 
+    @property
+    def running(self) -> tuple[str, ...]:
+        """Names of the processes that were started and not stopped."""
+        return tuple(self._running)
+
     def ended(self) -> dict[str, int]:
         """Processes that are no longer running, with their exit status."""
         return {name: status for name, child in self._running.items() if (status := child.poll()) is not None}
+
+    def wait(self, name: str, within_s: float = 120.0) -> int:
+        """Wait for a process that ends by itself, and return its exit status."""
+        return self._running.pop(name).wait(within_s)
 
     def kill(self, name: str) -> None:
         """End a process without warning, as a crash would."""

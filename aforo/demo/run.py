@@ -4,7 +4,8 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from confluent_kafka import KafkaException
 from httpx import HTTPError
@@ -14,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from aforo.audit import Account
 from aforo.demo import table
+from aforo.demo.scene import SCENES
 from aforo.demo.session import Session, SessionError, settings_of_its_own
 from aforo.demo.viewer import QueryError
 from aforo.lag import Lag
@@ -34,13 +36,14 @@ class _Watch:
     """The latest of everything that the table shows."""
 
     session: Session
-    figures: table.Figures
-    lag: Lag
+    since: datetime
+    figures: table.Figures = field(default_factory=table.Figures)
+    lag: Lag = Lag(0, 0)
 
     def refresh(self) -> None:
         """Ask again; what cannot be asked just now stays as it was and shows as a fault at the end if it lasts."""
         try:
-            self.figures = table.ask(self.session.api)
+            self.figures = table.ask(self.session.api, self.since)
             self.lag = self.session.lag()
         except (HTTPError, QueryError, KafkaException, SQLAlchemyError):
             return
@@ -59,11 +62,12 @@ def run(settings: Settings, console: Console, seconds: int | None, began: float)
     """Run the demo until Ctrl-C, or until `seconds` after the first live track; returns what did not flow."""
     ensure_tools(install=True, progress=console.print)
     footage = vtest(settings.local.cache_dir, settings.local.debian_mirror)
-    session = Session(settings_of_its_own(settings, footage))
+    cameras = [{"id": camera, "source": str(footage), "loop": True} for camera in SCENES]
+    session = Session(settings_of_its_own(settings, cameras), SCENES)
     with _until_stopped() as stopped:
         try:
             session.start(console.print)
-            watch = _Watch(session, table.Figures(), Lag(0, 0))
+            watch = _Watch(session, datetime.now(UTC))
             faults = _watch(watch, console, seconds, began, stopped)
             account = session.finish(console.print)
             watch.refresh()

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-CAMERAS = ("plaza", "gate")
-
 
 def _zone(zone_id: str, name: str, kind: str, corners: list[tuple[float, float]], capacity: int | None) -> dict[str, Any]:
     polygon = [{"x": x, "y": y} for x, y in corners]
@@ -17,5 +15,7 @@ COUNTER = _zone("counter", "Counter", "WORK", [(0.30, 0.34), (0.58, 0.34), (0.58
 QUEUE = _zone("queue", "Queue", "QUEUE", [(0.58, 0.34), (0.95, 0.30), (0.95, 0.78), (0.58, 0.60)], 8)
 ROAD = {"lineId": "road", "name": "Road", "points": [{"x": 0.68, "y": 0.30}, {"x": 0.93, "y": 0.47}]}
 
-ZONES: dict[str, list[dict[str, Any]]] = {"plaza": [YARD, WALKWAY, LAWN], "gate": [COUNTER, QUEUE]}
-LINES: dict[str, list[dict[str, Any]]] = {"plaza": [ROAD], "gate": []}
+SCENES: dict[str, dict[str, Any]] = {
+    "plaza": {"zones": [YARD, WALKWAY, LAWN], "lines": [ROAD]},
+    "gate": {"zones": [COUNTER, QUEUE], "lines": []},
+}

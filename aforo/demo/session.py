@@ -8,22 +8,19 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from aforo import audit
-from aforo.demo import scene
 from aforo.demo.children import Children
 from aforo.demo.viewer import Api, Viewer
-from aforo.lag import PROJECTED, Lag, ends, folded, lag, projected
+from aforo.lag import Lag, Readers
 from aforo.processes import init, keys, waiting
 from aforo.settings import Settings, database_url
 from infra.local.service import is_free
 from infra.local.settings import LocalSettings
 from infra.local.stack import Stack
 from schemas.registry import HttpRegistry
-from schemas.topics import CAMERA_LOG
 
 READY_WITHIN_S = 120.0
 CAUGHT_UP_WITHIN_S = 60.0
@@ -44,14 +41,13 @@ class SessionError(RuntimeError):
     """Something did not start or did not catch up in time; the message names it and its log."""
 
 
-def settings_of_its_own(settings: Settings, footage: Path) -> Settings:
-    """Settings of a demo: a data folder of its own, made anew, ports that are free, two cameras on the footage."""
+def settings_of_its_own(settings: Settings, cameras: Sequence[Mapping[str, object]]) -> Settings:
+    """Settings of a session: a data folder of its own, made anew, ports that are free, and these cameras."""
     folder = settings.local.data_dir / "demo"
     shutil.rmtree(folder, ignore_errors=True)
     ports = {name: _free(getattr(settings.local, name)) for name in LocalSettings.model_fields if name.endswith("_port")}
     local = settings.local.model_copy(update={"data_dir": folder, **ports})
     stack = Stack(local)
-    cameras = [{"id": camera, "name": camera, "source": str(footage), "loop": True} for camera in scene.CAMERAS]
     return Settings.model_validate(
         {
             "local": local,
@@ -65,37 +61,47 @@ def settings_of_its_own(settings: Settings, footage: Path) -> Settings:
 
 
 class Session:
-    """One run. `start`, then look at it as often as you like, then `finish` for the account, and always `stop`."""
+    """One run. `start`, then look at it as often as you like, then `finish` for the account, and always `stop`.
 
-    def __init__(self, settings: Settings) -> None:
+    `scenes`: the zones and lines to draw for each camera, as the API takes them.
+    """
+
+    def __init__(self, settings: Settings, scenes: Mapping[str, Mapping[str, Any]]) -> None:
         self.settings = settings
+        self._scenes = scenes
         self.stack = Stack(self.settings.local)
         self.api = Api(f"http://{self.settings.api.host}:{self.settings.api.port}")
         self.children = Children(self._environment(), self.settings.local.data_dir / "log")
-        self.viewers = {camera.id: Viewer(self.api.base, camera.id) for camera in self.settings.edge.cameras}
+        self.viewers = {camera: Viewer(self.api.base, camera) for camera in scenes}
 
-    def start(self, progress: Progress) -> None:
-        """Start everything and draw the zones."""
+    def start(self, progress: Progress, processes: Iterable[str] = PROCESSES) -> None:
+        """Start the stack and `processes`, and draw the zones."""
         self.stack.up(progress, tied=True)
+        self._readers = Readers(self.settings.kafka, database_url(self.settings))
         init.run(self.settings)
         progress("topics, schemas and tables are there")
-        for name, arguments in PROCESSES.items():
-            self.children.start(name, *arguments)
-        self._await(self.api.is_ready, "the API to be ready", "api")
+        for name in processes:
+            self.start_process(name)
+        self.wait_until(self.api.is_ready, "the API to be ready", "api")
         for camera, viewer in self.viewers.items():
             self._define_zones(camera)
             viewer.start()
         progress("zones are drawn; waiting for the first person")
 
+    def start_process(self, name: str) -> None:
+        """Start one of `PROCESSES`."""
+        self.children.start(name, *PROCESSES[name])
+
     def lag(self) -> Lag:
         """How far the fold and the database are behind."""
-        return lag(self.settings.kafka, database_url(self.settings))
+        return self._readers.lag()
 
     def finish(self, progress: Progress) -> audit.Account:
         """Stop the cameras, let everything catch up, and make the account."""
-        self.children.stop("edge")
+        if "edge" in self.children.running:
+            self.children.stop("edge")
         progress("cameras stopped; waiting for everything to catch up")
-        self._await(self._caught_up, "the log to be folded and stored", "projector", CAUGHT_UP_WITHIN_S)
+        self.catch_up()
         wire = waiting.wire(HttpRegistry(self.settings.registry.url))
         progress("folding the whole log again and comparing")
         return audit.audit(self.settings.kafka, wire, keys.verifier(self.settings), database_url(self.settings))
@@ -105,24 +111,28 @@ class Session:
         for viewer in self.viewers.values():
             if viewer.is_alive():
                 viewer.stop()
+        self.api.close()
         self.children.stop_all()
         self.stack.down()
 
     def _define_zones(self, camera: str) -> None:
-        zones = {"cameraId": camera, "zones": scene.ZONES[camera], "lines": scene.LINES[camera]}
+        zones = {"cameraId": camera, **self._scenes[camera]}
         answer: dict[str, Any] = self.api.query(DEFINE, input=zones, id=str(uuid.uuid4()))["zonesDefine"]
         if answer["userErrors"]:
             raise SessionError(f"zones of {camera}: {answer['userErrors'][0]['message']}")
 
-    def _caught_up(self) -> bool:
-        kafka = self.settings.kafka
-        log_ends = ends(kafka, [CAMERA_LOG])
-        if any(folded(kafka)[partition] < end for partition, end in log_ends.items()):
-            return False
-        stored = projected(database_url(self.settings))
-        return all(stored.get(partition, 0) >= end for partition, end in ends(kafka, PROJECTED).items())
+    def catch_up(self) -> None:
+        """Wait until everything in the log is folded and stored."""
+        self.wait_until(lambda: self.lag() == Lag(0, 0), "the log to be folded and stored", "projector", CAUGHT_UP_WITHIN_S)
 
-    def _await(self, condition: Callable[[], bool], what: str, name: str, within_s: float = READY_WITHIN_S) -> None:
+    def wait_until(
+        self, condition: Callable[[], bool], what: str, name: str = "cameras", within_s: float = READY_WITHIN_S
+    ) -> None:
+        """Return when the condition holds; `name` is the process whose log tells why it does not.
+
+        Raises:
+            SessionError: a process ended, or it took too long.
+        """
         deadline = time.monotonic() + within_s
         while not condition():
             if ended := self.children.ended():

@@ -16,11 +16,11 @@ from aforo.demo import scene
 from aforo.demo.viewer import Api, Seen
 from aforo.lag import Lag
 
-FIGURES = """query Figures($range: TimeRange!) {
-  efficiency(siteId: "default", range: $range, bucket: "PT1M") {
-    total { efficiency utilisation coverage weak }
-  }
-  zoneVisits(range: $range, first: 200) { nodes { cameraId zoneId dwellMs } }
+VISITS = """query Visits($range: TimeRange!) {
+  zoneVisits(range: $range, first: 200) { nodes { cameraId zoneId } }
+}"""
+EFFICIENCY = """query Efficiency($range: TimeRange!) {
+  efficiency(siteId: "default", range: $range, bucket: "PT1M") { total { efficiency utilisation coverage weak } }
 }"""
 MINUTE = """query Minute($camera: ID!, $zone: ID!, $range: TimeRange!) {
   zoneMinutes(cameraId: $camera, zoneId: $zone, range: $range) { t personMs occupiedMs observedMs entries exits peak }
@@ -36,20 +36,30 @@ class Figures:
     total: dict[str, Any] = field(default_factory=dict)
 
 
-def ask(api: Api) -> Figures:
-    """Visits, the last closed minutes and efficiency of the last hour, through GraphQL."""
+def ask(api: Api, since: datetime) -> Figures:
+    """What GraphQL says of the time since then: visits, the last closed minutes, and the measures of whole minutes."""
     now = datetime.now(UTC)
-    span = {"from": (now - timedelta(hours=1)).isoformat(), "to": (now + timedelta(minutes=1)).isoformat()}
-    answer = api.query(FIGURES, range=span)
-    figures = Figures(total=answer["efficiency"]["total"])
-    for visit in answer["zoneVisits"]["nodes"]:
+    span = _range(since, now + timedelta(minutes=1))
+    figures = Figures()
+    for visit in api.query(VISITS, range=span)["zoneVisits"]["nodes"]:
         zone = visit["cameraId"], visit["zoneId"]
         figures.visits[zone] = figures.visits.get(zone, 0) + 1
     for camera, zone_id in _zones():
         columns = api.query(MINUTE, camera=camera, zone=zone_id, range=span)["zoneMinutes"]
         if columns["t"]:
             figures.minutes[camera, zone_id] = {name: values[-1] for name, values in columns.items()}
+    whole = _minute_of(since) + timedelta(minutes=1), _minute_of(now)
+    if whole[0] < whole[1]:
+        figures.total = api.query(EFFICIENCY, range=_range(*whole))["efficiency"]["total"]
     return figures
+
+
+def _range(start: datetime, stop: datetime) -> dict[str, str]:
+    return {"from": start.isoformat(), "to": stop.isoformat()}
+
+
+def _minute_of(moment: datetime) -> datetime:
+    return moment.replace(second=0, microsecond=0)
 
 
 def render(seen: Mapping[str, Seen], figures: Figures, lag: Lag) -> RenderableType:
@@ -74,9 +84,9 @@ def _cameras(seen: Mapping[str, Seen]) -> Table:
 
 
 def _zone_table(seen: Mapping[str, Seen], figures: Figures) -> Table:
-    table = Table("zone", "kind", "people now", "visits", "last closed minute", "person s", "occupied", "in/out", box=box.SIMPLE)
+    table = Table("zone", "kind", "now", "visits", "last minute", "person s", "occupied", "in/out", box=box.SIMPLE)
     for camera, zone_id in _zones():
-        zone = next(zone for zone in scene.ZONES[camera] if zone["zoneId"] == zone_id)
+        zone = next(zone for zone in scene.SCENES[camera]["zones"] if zone["zoneId"] == zone_id)
         people = seen[camera].zones.get(zone_id, 0)
         visits = figures.visits.get((camera, zone_id), 0)
         minute = figures.minutes.get((camera, zone_id))
@@ -93,7 +103,7 @@ def _minute(minute: Mapping[str, Any] | None) -> Sequence[str]:
 
 
 def _zones() -> list[tuple[str, str]]:
-    return [(camera, zone["zoneId"]) for camera in scene.CAMERAS for zone in scene.ZONES[camera]]
+    return [(camera, zone["zoneId"]) for camera, drawn in scene.SCENES.items() for zone in drawn["zones"]]
 
 
 def _percent(share: float | None) -> str:

@@ -49,6 +49,10 @@ class Api:
         answer.raise_for_status()
         return answer.json()
 
+    def close(self) -> None:
+        """Let the connections go."""
+        self._http.close()
+
     def is_ready(self) -> bool:
         """Whether the API says that all it needs is there."""
         try:
@@ -100,20 +104,20 @@ class Viewer(threading.Thread):
         self.reconnects = -1
         self._url = base.replace("http", "ws", 1) + "/graphql"
         self._camera = camera
-        self._stop = threading.Event()
+        self._ending = threading.Event()
 
     def run(self) -> None:
         """Follow until told to stop."""
-        while not self._stop.is_set():
+        while not self._ending.is_set():
             self.reconnects += 1
             try:
                 self._follow()
             except (OSError, WebSocketException):
-                self._stop.wait(0.5)
+                self._ending.wait(0.5)
 
     def stop(self) -> None:
         """Stop following."""
-        self._stop.set()
+        self._ending.set()
         self.join(5)
 
     def _follow(self) -> None:
@@ -121,7 +125,7 @@ class Viewer(threading.Thread):
             socket.send(json.dumps({"type": "connection_init"}))
             variables = {"camera": self._camera}
             socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": {"query": LIVE, "variables": variables}}))
-            while not self._stop.is_set():
+            while not self._ending.is_set():
                 try:
                     message = json.loads(socket.recv(timeout=1))
                 except TimeoutError:

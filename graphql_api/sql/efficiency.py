@@ -28,24 +28,26 @@ class EfficiencyQuery:
     scheduled_ms: list[int]
 
 
-# `use` holds people per bucket and zone, `watched` time per bucket: all zones of a camera share the observed time of a
-# revision, so it is taken once per camera and minute. Bucket 0 is the whole range, zone null is all zones.
-# width_bucket finds the bucket by bisection, so any list of beginnings will do.
+# One pass over the minutes makes `parts`, a row per bucket, zone and revision; the rest adds up those few.
+# All zones of a camera share the observed time of a revision, so `watched` takes it once per camera: of its fullest zone.
+# Bucket 0 is the whole range, zone null is all zones. width_bucket bisects, so any list of beginnings will do.
 _MEASURES = """
-WITH minutes AS MATERIALIZED (
-  SELECT width_bucket(minute, CAST(:starts AS timestamptz[])) AS bucket, camera_id, zone_id, minute, zones_revision,
-         kind, nullif(capacity, 0) AS capacity, person_ms, exclusive_person_ms, occupied_ms, observed_ms
+WITH parts AS MATERIALIZED (
+  SELECT width_bucket(minute, CAST(:starts AS timestamptz[])) AS bucket, camera_id, zone_id, zones_revision, kind,
+         nullif(capacity, 0) AS capacity, sum(person_ms) AS person_ms, sum(exclusive_person_ms) AS exclusive_person_ms,
+         sum(occupied_ms) AS occupied_ms, sum(observed_ms) AS observed_ms
   FROM zone_minutes WHERE camera_id = ANY(:camera_ids) AND minute >= :start AND minute < :stop
+  GROUP BY 1, camera_id, zone_id, zones_revision, kind, nullif(capacity, 0)
 ), use AS (
   SELECT CASE WHEN grouping(bucket) = 0 THEN bucket ELSE 0 END AS bucket, camera_id, zone_id,
          coalesce(sum(exclusive_person_ms) FILTER (WHERE kind = 'WORK'), 0) AS work_ms,
          sum(exclusive_person_ms) AS present_ms, sum(occupied_ms) AS occupied_ms, sum(observed_ms) AS zone_ms,
          sum(person_ms) FILTER (WHERE capacity IS NOT NULL) AS placed_ms, sum(capacity * observed_ms) AS capacity_ms
-  FROM minutes GROUP BY GROUPING SETS ((bucket), (), (bucket, camera_id, zone_id), (camera_id, zone_id))
+  FROM parts GROUP BY GROUPING SETS ((bucket), (), (bucket, camera_id, zone_id), (camera_id, zone_id))
 ), watched AS (
   SELECT CASE WHEN grouping(bucket) = 0 THEN bucket ELSE 0 END AS bucket, sum(observed_ms) AS observed_ms
-  FROM (SELECT bucket, camera_id, minute, zones_revision, max(observed_ms) AS observed_ms
-        FROM minutes GROUP BY 1, 2, 3, 4) AS once GROUP BY GROUPING SETS ((bucket), ())
+  FROM (SELECT bucket, camera_id, zones_revision, max(observed_ms) AS observed_ms
+        FROM parts GROUP BY 1, 2, 3) AS once GROUP BY GROUPING SETS ((bucket), ())
 ), planned AS (
   SELECT CASE WHEN grouping(i) = 0 THEN i ELSE 0 END AS bucket,
          sum(ms) * cardinality(CAST(:camera_ids AS text[])) AS scheduled_ms

@@ -5,6 +5,7 @@ import json
 import uuid
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from string import Template
 
@@ -111,5 +112,6 @@ def properties(settings: LocalSettings, log_dirs: Path) -> str:
 
 
 def cluster_id() -> str:
-    """A new id in Kafka's own form: a UUID in URL-safe base64."""
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    """A new id in Kafka's own form: a UUID in URL-safe base64, none that a command line takes for an option."""
+    ids = (base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=") for _ in count())
+    return next(each for each in ids if not each.startswith("-"))

@@ -18,7 +18,11 @@ MIN_IOU = 0.2
 MIN_IOU_LOW = 0.5
 MIN_IOU_LAST_SEEN = 0.3
 MAX_DEPARTURE = 0.7  # heights: who was heading further away than this does not come back to where he was
+MIN_IOU_REACH = 0.2
+REACH = 0.5  # heights a second that a person may stray from what was foreseen
+MAX_REACH = 0.5
 SCORE_WEIGHT = 1.0  # a difference in score counts as much as one in overlap
+MIN_WITNESSES = 4  # tracks that must agree before a shift is taken for the camera's
 LOW_WITHIN_MS = 100  # low scores keep only what was seen a moment ago
 PREDICTED_WITHIN_MS = 1_000  # constant velocity says nothing about people for longer
 MATURE_OBSERVATIONS = 8  # before that a velocity is not worth following once the track is lost
@@ -49,13 +53,25 @@ class _Matching:
         self.detection = np.full(tracks, -1, np.int64)
         self.free = np.ones(detections, np.bool_)
 
-    def add(self, tracks: Bools, detections: Bools, similarity: Floats, possible: Bools) -> None:
-        rows = (tracks & (self.detection < 0)).nonzero()[0]
-        columns = (detections & self.free).nonzero()[0]
-        if not len(rows) or not len(columns):
-            return
-        pairs = np.ix_(rows, columns)
-        matched, found = assign(similarity[pairs], possible[pairs])
+    def match(self, tracks: Bools, detections: Bools, similarity: Floats, possible: Bools) -> None:
+        """Matches by matrices (n, m) that are there already."""
+        rows, columns = self._open(tracks, detections)
+        if len(rows) and len(columns):
+            pairs = np.ix_(rows, columns)
+            self._take(rows, columns, assign(similarity[pairs], possible[pairs]))
+
+    def match_boxes(self, tracks: Bools, expected: Floats, detections: Bools, boxes: Floats, min_iou: float) -> None:
+        """Matches by the overlap of where tracks are `expected` (4, n) with the `boxes` (4, m) of detections."""
+        rows, columns = self._open(tracks, detections)
+        if len(rows) and len(columns):
+            iou, _ = overlap(expected.take(rows, axis=1), boxes.take(columns, axis=1))
+            self._take(rows, columns, assign(iou, iou >= min_iou))
+
+    def _open(self, tracks: Bools, detections: Bools) -> tuple[Ints, Ints]:
+        return (tracks & (self.detection < 0)).nonzero()[0], (detections & self.free).nonzero()[0]
+
+    def _take(self, rows: Ints, columns: Ints, pairs: tuple[Ints, Ints]) -> None:
+        matched, found = pairs
         self.detection[rows[matched]] = columns[found]
         self.free[columns[found]] = False
 
@@ -88,15 +104,41 @@ def associate(
     np.maximum(similarity, WORTHLESS, out=similarity)
 
     foreseen = tracked | ((age <= PREDICTED_WITHIN_MS) & (tracks["observations"] >= MATURE_OBSERVATIONS))
-    matching.add(confirmed & foreseen, high, similarity, iou >= MIN_IOU)
+    matching.match(confirmed & foreseen, high, similarity, iou >= MIN_IOU)
 
     recent = age <= max(moment.interval_ms, LOW_WITHIN_MS)
     trusted = moment.now - tracks["last_high_at"] <= moment.contract.low_only_ms
-    matching.add(confirmed & recent & trusted, ~high, iou, iou >= MIN_IOU_LOW)
+    matching.match(confirmed & recent & trusted, ~high, iou, iou >= MIN_IOU_LOW)
 
-    _add_by_last_observation(matching, tracks, confirmed & _near(tracks["box"], predicted), boxes, high)
-    matching.add(~confirmed, high, iou, iou >= MIN_IOU)
+    # People who turn or stop behind something come back where they were, not where they were heading.
+    near = confirmed & _near(tracks["box"], predicted)
+    matching.match_boxes(near, tracks["box"].T, high, boxes, MIN_IOU_LAST_SEEN)
+
+    # The longer ago they were seen, the further people may have turned from what was foreseen.
+    reachable, reach = grown(predicted, age), grown(boxes, np.full(len(scores), moment.interval_ms))
+    matching.match_boxes(confirmed & tracked, reachable, high, reach, MIN_IOU_REACH)
+    matching.match_boxes(~confirmed, reachable, high, reach, MIN_IOU_REACH)
     return matching.detection
+
+
+def grown(boxes: Floats, age_ms: Ints) -> Floats:
+    """Boxes (4, n) with a margin for how far a person gets in `age_ms` (n,) without notice."""
+    margin = np.minimum(age_ms * (REACH / 1_000.0), MAX_REACH) * (boxes[3] - boxes[1])
+    return np.concatenate((boxes[:2] - margin, boxes[2:] + margin))
+
+
+def camera_shift(tracks: Tracks, predicted: Floats, found: Detections, moment: Moment) -> Floats:
+    """How far (2,) the picture moved, x and y in pixels: the median over tracked people of detection minus prediction."""
+    tracked = (tracks["track_no"] > 0) & (moment.now - tracks["last_seen_at"] <= moment.interval_ms)
+    matching = _Matching(len(tracks), len(found.scores))
+    iou, _ = overlap(predicted, found.boxes)
+    matching.match(tracked, found.scores >= moment.contract.high, iou, iou >= MIN_IOU)
+    witnesses = (matching.detection >= 0).nonzero()[0]
+    if len(witnesses) < MIN_WITNESSES:
+        return np.zeros(2)
+    apart = found.boxes.take(matching.detection[witnesses], axis=1) - predicted.take(witnesses, axis=1)
+    shift: Floats = np.median((apart[:2] + apart[2:]) * 0.5, axis=1)
+    return shift
 
 
 def _near(last_seen: Floats, predicted: Floats) -> Bools:
@@ -105,15 +147,3 @@ def _near(last_seen: Floats, predicted: Floats) -> Bools:
     reach = (2.0 * MAX_DEPARTURE) * (last_seen[:, 3] - last_seen[:, 1])
     near: Bools = across * across + down * down < reach * reach
     return near
-
-
-def _add_by_last_observation(matching: _Matching, tracks: Tracks, wanted: Bools, boxes: Floats, high: Bools) -> None:
-    """People who turn or stop behind something come back where they were, not where they were heading."""
-    rows = (wanted & (matching.detection < 0)).nonzero()[0]
-    columns = (high & matching.free).nonzero()[0]
-    if not len(rows) or not len(columns):
-        return
-    iou, _ = overlap(tracks["box"][rows].T, boxes[:, columns])
-    matched, found = assign(iou, iou >= MIN_IOU_LAST_SEEN)
-    matching.detection[rows[matched]] = columns[found]
-    matching.free[columns[found]] = False

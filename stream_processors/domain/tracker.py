@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stream_processors.domain import appearance, kalman
-from stream_processors.domain.association import Moment, associate
+from stream_processors.domain.association import Moment, associate, camera_shift
 from stream_processors.domain.boxes import Ints, centre_size, corners, overlap, valid_detections
 from stream_processors.domain.detections import Detections, usable
 from stream_processors.domain.tracker_snapshot import dump, load
@@ -61,8 +61,12 @@ class Limits(NamedTuple):
         return limits
 
 
-def update(state: TrackerState, frame: Frame, *, track_timeout_ms: int = 2_000) -> tuple[TrackerState, TrackedFrame]:
+def update(
+    state: TrackerState, frame: Frame, *, track_timeout_ms: int = 2_000, camera_moves: bool = False
+) -> tuple[TrackerState, TrackedFrame]:
     """The state after `frame`, and what it says about confirmed tracks. Never changes `state`.
+
+    With `camera_moves` a shift that most people share is taken for the camera's own and taken out before the association.
 
     Raises:
         ValueError: the frame is not after the last one, or its appearance vectors changed their length.
@@ -71,6 +75,8 @@ def update(state: TrackerState, frame: Frame, *, track_timeout_ms: int = 2_000) 
     limits = Limits(max(CONFIRM_WITHIN_MS, 2 * moment.interval_ms), track_timeout_ms)
     detections = usable(frame)
     predicted, expired = _predict(state, moment, limits, detections.looks.shape[1])
+    if camera_moves:
+        predicted = _steady(predicted, detections, moment)
     match = _associate(predicted, detections, moment)
     seen = (match >= 0).nonzero()[0]
     found = detections.take(match[seen])
@@ -98,6 +104,13 @@ def _predict(state: TrackerState, moment: Moment, limits: Limits, dimensions: in
     filters = kalman.predict(alive.filters, moment.interval_ms / 1_000.0, lost)
     looks = appearance.widen(alive.appearance, dimensions) if dimensions else alive.appearance
     return replace(alive, filters=filters, appearance=looks), state.tracks[overdue]
+
+
+def _steady(predicted: TrackerState, detections: Detections, moment: Moment) -> TrackerState:
+    filters = predicted.filters.copy()
+    shift = camera_shift(predicted.tracks, corners(filters[0]), detections, moment)
+    filters[0, :2] += shift[:, None]
+    return replace(predicted, filters=filters)
 
 
 def _associate(predicted: TrackerState, detections: Detections, moment: Moment) -> Ints:

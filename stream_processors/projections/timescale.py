@@ -25,7 +25,8 @@ from stream_processors.projections.rows import rows_of
 from stream_processors.projections.rules import RULES, ZONE_MINUTE, Row, Rule, merged
 
 CONSUMER = "projector"
-# A dead peer must be noticed within seconds, a busy server must be allowed minutes.
+# A dead peer is noticed within seconds and a busy server is given minutes. A worker that froze inside a transaction loses
+# it, so that whoever has its partition now does not wait for its locks.
 _CONNECTION: dict[str, Any] = {
     "application_name": "aforo-projector",
     "connect_timeout": 5,
@@ -33,7 +34,7 @@ _CONNECTION: dict[str, Any] = {
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
-    "options": "-c timezone=UTC -c statement_timeout=120s",
+    "options": "-c statement_timeout=120s -c lock_timeout=30s -c idle_in_transaction_session_timeout=30s",
 }
 # Limits of a row, such as the length of an indexed text, are errors of operation for PostgreSQL, but no waiting mends them.
 _BAD_ROW = (psycopg2.DataError, psycopg2.IntegrityError, errors.ProgramLimitExceeded)

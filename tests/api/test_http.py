@@ -83,6 +83,21 @@ def test_a_body_that_is_no_request_is_a_400_with_a_reason(body: str) -> None:
     assert answer.json()["errors"][0]["message"]
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"query": "query A { sites { siteId } }", "operationName": "B"},
+        {"query": "fragment A on Query { sites { siteId } }"},
+        {"query": 'subscription { liveTracks(cameraId: "door") { seq } }'},
+        [{"query": "{ sites { siteId } }"}],
+    ],
+)
+def test_a_request_that_names_no_operation_to_run_is_a_400_with_a_reason(body: Any) -> None:
+    answer = client().post("/graphql", json=body, headers={"accept": GRAPHQL_RESPONSE})
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["message"]
+
+
 def test_a_mutation_by_get_is_refused() -> None:
     query = 'mutation { zonesDefine(commandId: "1", input: {cameraId: "a", zones: []}) { position } }'
     answer = client().get("/graphql", params={"query": query})

@@ -8,7 +8,7 @@ from sqlalchemy import make_url
 
 from aforo.cli import main
 from aforo.settings import environment_names
-from infra.local.kafka import RESOURCES
+from infra.local.java import RESOURCES
 from infra.local.registry import ARTIFACT, Registry
 from infra.local.settings import LocalSettings
 from infra.local.timescale import Timescale

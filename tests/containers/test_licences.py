@@ -17,7 +17,7 @@ def test_notice_lists_every_runtime_dependency_and_no_other() -> None:
 
 
 def test_notice_says_what_the_metadata_of_the_dependencies_say() -> None:
-    named = {name: distribution(name).metadata.get("License-Expression") for name in notice_rows()}
+    named = {name: distribution(name).metadata.json.get("license_expression") for name in notice_rows()}
     stated = {name: licence for name, licence in named.items() if licence}
     assert stated
     assert {name: notice_rows()[name] for name in stated} == stated

@@ -27,7 +27,7 @@ def test_every_field_comes_back() -> None:
     again = load(dump(state))
     assert (again.observed_at, again.last_track_no) == (START + 100, START + 2)
     assert again.tracks.dtype == state.tracks.dtype
-    assert again.tracks.tolist() == state.tracks.tolist()
+    assert again.tracks.tobytes() == state.tracks.tobytes()
     assert np.array_equal(again.filters, state.filters)
 
 

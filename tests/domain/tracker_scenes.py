@@ -60,7 +60,7 @@ def tell(frames: Iterable[Frame], state: TrackerState | None = None) -> Story:
     return story
 
 
-def walk(times_ms: Iterable[int], x: float, speed: float, score: float = 0.9, y: float = 100.0) -> Iterable[Frame]:
+def walk(times_ms: Iterable[int], x: float, speed: float, score: float = 0.9, y: float = 100.0) -> list[Frame]:
     """One person walking along x at `speed` pixels a second."""
     return [frame(at, (person(x + speed * at / 1_000, y), score)) for at in times_ms]
 

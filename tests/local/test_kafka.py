@@ -40,3 +40,7 @@ def test_a_cluster_id_is_a_new_uuid_in_kafkas_form() -> None:
     first, second = cluster_id(), cluster_id()
     assert first != second
     assert len(base64.urlsafe_b64decode(first + "==")) == 16
+
+
+def test_no_cluster_id_looks_like_an_option_to_the_format_tool() -> None:
+    assert not any(cluster_id().startswith("-") for _ in range(2_000))  # one in 64 random ids would

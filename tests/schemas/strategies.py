@@ -30,7 +30,7 @@ def apache(text: str) -> Any:
     return avro.schema.parse(json.dumps(_without_logical_types(json.loads(text))))
 
 
-def values(schema: Any, field: str = "") -> st.SearchStrategy[Any]:
+def values(schema: Any, field: str = "") -> st.SearchStrategy[Any]:  # noqa: PLR0911 - one answer a kind of schema
     """Values that a parsed apache schema allows in the field called `field`."""
     match schema.type:
         case "record":

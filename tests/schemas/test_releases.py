@@ -83,7 +83,9 @@ def retyped(schema: dict[str, Any], name: str, kind: str) -> None:
 @pytest.mark.parametrize(
     ("record", "edit"),
     [
-        pytest.param("ZoneExited", lambda it: it["fields"].append(FIELD | {"default": ""}), id="a field with a default"),
+        pytest.param(
+            "ZoneExited", lambda it: it["fields"].append(FIELD | {"default": ""}), id="a field with a default"
+        ),
         pytest.param("ZoneExited", lambda it: without(it, "restatement"), id="no field that had a default"),
         pytest.param("ZoneExited", lambda it: field(it, "exit_reason")["type"]["symbols"].append("X"), id="a symbol"),
         pytest.param("FrameObserved", lambda it: without(it, "seq"), id="the log alone may lose a field"),

@@ -179,7 +179,9 @@ def test_an_id_the_registry_does_not_know_is_an_unknown_schema(wire: Wire, schem
         pytest.param('{"type": "record", "name": "FrameObserved", "fields": []}', id="ours without its namespace"),
         pytest.param('"string"', id="no record"),
         pytest.param('syntax = "proto3"; message Frame {}', id="no Avro"),
-        pytest.param('{"type": "record", "name": "FrameObserved", "namespace": "aforo", "fields": [1]}', id="no valid Avro"),
+        pytest.param(
+            '{"type": "record", "name": "FrameObserved", "namespace": "aforo", "fields": [1]}', id="no valid Avro"
+        ),
     ],
 )
 def test_a_schema_without_a_type_here_is_unknown(wire: Wire, registry: MemoryRegistry, schema: str) -> None:

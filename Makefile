@@ -1,0 +1,52 @@
+# Every target works on a fresh machine; `make setup` runs by itself when the lock or the project file changes.
+PYTHON ?= python3.11
+BIN := .venv/bin
+
+.PHONY: help setup lock format lint types test test-full demo up down bench check
+
+help: ## Show the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.venv/.ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv || { echo "Python 3.11 with venv is missing; on Debian: apt-get install python3.11-venv, or name another with PYTHON=..." >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+setup: .venv/.ready ## Make .venv with the locked dependencies
+
+lock: ## Resolve the dependencies anew into requirements.lock
+	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links \
+		--no-emit-trusted-host --no-header --extra local --extra dev --output-file requirements.lock pyproject.toml
+
+format: setup ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: setup ## Check style and architecture
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+
+types: setup ## Check types
+	$(BIN)/mypy
+
+test: setup ## Set up and run every test that belongs to a change, with the real parts
+	$(BIN)/pytest -m "not full"
+
+test-full: setup ## Also what takes long
+	$(BIN)/pytest
+
+demo: setup ## Set up and run everything on real footage; AFORO_DEMO_SECONDS=75 ends it by itself
+	@$(BIN)/aforo demo
+
+up: setup ## Start Kafka, the schema registry and TimescaleDB
+	@$(BIN)/aforo up --install && $(BIN)/aforo init
+
+down: ## Stop them
+	@$(BIN)/aforo down
+
+bench: setup ## Measure, and print the figures
+	$(BIN)/python -m benchmarks
+
+check: lint types test ## All that must be green before a commit

@@ -1,0 +1,262 @@
+"""How the tests of the fold speak: people on paths, frames of them, logs of frames, and what a fold made of a log.
+
+Coordinates are multiples of 1/64 of a frame of 1024 x 1024 pixels wherever a test compares exactly: then every float64 operation
+on them is exact, and so is the oracle.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import count
+from typing import Any, TypeVar
+
+import numpy as np
+from hypothesis import strategies as st
+
+from schemas.events import (
+    CameraSettings,
+    CameraSilent,
+    CameraStatusChanged,
+    ConfigureCamera,
+    DefineZones,
+    FrameObserved,
+    Line,
+    LogRecord,
+    Output,
+    Point,
+    Position,
+    Zone,
+)
+from stream_processors.domain import zones
+from stream_processors.domain.camera import CameraState, LogEntry, step
+from stream_processors.domain.definitions import Layout
+from stream_processors.domain.zones import Change, ZoneState
+
+CAMERA = "c1"
+WIDTH = HEIGHT = 1024
+MINUTE = 60_000
+START = 28_333_334 * MINUTE  # a whole minute
+BORN = START + 1_000
+
+Body = TypeVar("Body")
+Place = Callable[[int], Point | None]  # where somebody's foot is at a moment, 0..1; None: not detected
+
+
+def square(zone_id: str, left: float, top: float, right: float, bottom: float, **more: Any) -> Zone:
+    corners = ((left, top), (right, top), (right, bottom), (left, bottom))
+    return Zone(**{"zone_id": zone_id, "name": zone_id, "kind": "WORK", "polygon": corners, **more})
+
+
+DESK = square("desk", 0.25, 0.25, 0.75, 0.75)
+
+
+def vertical(line_id: str, x: float, **more: Any) -> Line:
+    """A line drawn upwards: somebody who walks to the right of the screen enters."""
+    return Line(line_id=line_id, name=line_id, points=((x, 1.0), (x, 0.0)), **more)
+
+
+def box_at(foot: Point, size: tuple[float, float] = (64, 128)) -> tuple[float, float, float, float]:
+    x, y, (width, height) = foot[0] * WIDTH, foot[1] * HEIGHT, size
+    return x - width / 2, y - height, x + width / 2, y
+
+
+def frame(seq: int, at: int, boxes: Sequence[Sequence[float]] = (), **more: Any) -> FrameObserved:
+    scores = [0.9] * len(boxes)
+    packed = {"boxes": np.array(boxes, "<f4").tobytes(), "scores": np.array(scores, "<f4").tobytes()}
+    parts = {"camera_id": CAMERA, "session": "s", "width": WIDTH, "height": HEIGHT, **packed}
+    return FrameObserved(**{**parts, "seq": seq, "observed_at": at, **more})
+
+
+def film(times: Iterable[int], *people: Place, size: tuple[float, float] = (64, 128)) -> list[FrameObserved]:
+    """A frame at each moment with all who are detected then."""
+    return [
+        frame(seq, at, [box_at(foot, size) for person in people if (foot := person(at)) is not None])
+        for seq, at in enumerate(times, start=1)
+    ]
+
+
+def every(step_ms: int, start: int, end: int) -> range:
+    return range(start, end + 1, step_ms)
+
+
+def standing(x: float, y: float) -> Place:
+    return lambda _: (x, y)
+
+
+def walking(*stops: tuple[int, float, float]) -> Place:
+    """Along straight lines from (ms, x, y) to (ms, x, y); not detected before the first and after the last."""
+    moments, xs, ys = zip(*stops, strict=True)
+
+    def place(at: int) -> Point | None:
+        if not moments[0] <= at <= moments[-1]:
+            return None
+        return float(np.interp(at, moments, xs)), float(np.interp(at, moments, ys))
+
+    return place
+
+
+def unseen(person: Place, start: int, end: int) -> Place:
+    """Not detected in [start, end)."""
+    return lambda at: None if start <= at < end else person(at)
+
+
+_command = count(1)
+
+
+def define(*shapes: Zone | Line, **more: Any) -> DefineZones:
+    return DefineZones(
+        **{
+            "camera_id": CAMERA,
+            "command_id": f"k{next(_command)}",
+            "zones": tuple(shape for shape in shapes if isinstance(shape, Zone)),
+            "lines": tuple(shape for shape in shapes if isinstance(shape, Line)),
+            **more,
+        }
+    )
+
+
+def configure(**more: Any) -> ConfigureCamera:
+    return ConfigureCamera(**{"camera_id": CAMERA, "command_id": f"k{next(_command)}", **more})
+
+
+def entries(records: Iterable[LogRecord], appended_at: int | None = None) -> list[LogEntry]:
+    return [
+        LogEntry(Position(epoch=1, partition=0, offset=offset, index=0), appended_at, record)
+        for offset, record in enumerate(records)
+    ]
+
+
+def fold(log: Iterable[LogEntry], state: CameraState | None = None) -> tuple[CameraState, list[Output]]:
+    state, outputs = state or CameraState(CAMERA), list[Output]()
+    for entry in log:
+        state, said = step(state, entry)
+        outputs += said
+    return state, outputs
+
+
+def said(records: Iterable[LogRecord], kind: type[Body]) -> list[Body]:
+    """All of one kind that the fold says about a log."""
+    return of(fold(entries(records))[1], kind)
+
+
+def of(outputs: Iterable[object], kind: type[Body]) -> list[Body]:
+    return [each for each in outputs if isinstance(each, kind)]
+
+
+class Sightings:
+    """Drives the zone part with tracks of the test's own choice."""
+
+    def __init__(self, *shapes: Zone | Line) -> None:
+        self.state = ZoneState()
+        self.changes: list[Change] = []
+        self._keep(zones.redefine(self.state, laid_out(*shapes)))
+
+    def see(self, at: int, people: Mapping[int, Point]) -> None:
+        numbers = sorted(people)
+        boxes = np.array([box_at(people[number]) for number in numbers]).reshape(-1, 4)
+        track_no = np.array(numbers, dtype=np.int64)
+        self._keep(zones.observe(self.state, [zones.sight(self.state.layout, at, track_no, boxes, (WIDTH, HEIGHT))]))
+
+    def lose(self, *numbers: int) -> None:
+        self._keep(zones.end(self.state, [(number, "TRACK_ENDED") for number in numbers]))
+
+    def _keep(self, step: tuple[ZoneState, list[Change]]) -> None:
+        self.state, changes = step
+        self.changes += changes
+
+
+def laid_out(*shapes: Zone | Line) -> Layout:
+    return Layout.empty().succeeded_by(
+        0,
+        tuple(shape for shape in shapes if isinstance(shape, Zone)),
+        tuple(shape for shape in shapes if isinstance(shape, Line)),
+    )
+
+
+# --- strategies -------------------------------------------------------------------------------------------------------
+
+sixty_fourths = st.integers(0, 64).map(lambda step: step / 64)
+spots = st.tuples(sixty_fourths, sixty_fourths)
+intervals_ms = st.sampled_from([7, 33, 40, 100, 333, 500, 1_000, 1_999])
+
+
+@st.composite
+def polygons(draw: st.DrawFn) -> tuple[Point, ...]:
+    """Simple polygons on the grid, convex or not: columns of different heights side by side."""
+    columns = sorted(draw(st.sets(st.integers(0, 64), min_size=2, max_size=5)))
+    heights = [sorted(draw(st.sets(st.integers(0, 64), min_size=2, max_size=2))) for _ in columns]
+    above = [(x / 64, low / 64) for x, (low, _) in zip(columns, heights, strict=True)]
+    below = [(x / 64, high / 64) for x, (_, high) in zip(columns, heights, strict=True)]
+    return (*above, *reversed(below))
+
+
+@st.composite
+def zones_of(draw: st.DrawFn, zone_id: str) -> Zone:
+    return Zone(
+        zone_id=zone_id,
+        name=zone_id,
+        kind=draw(st.sampled_from(["WORK", "QUEUE", "REST", "OTHER"])),
+        polygon=draw(polygons()),
+        min_stay_ms=draw(st.sampled_from([0, 1, 300, 500, 2_000])),
+        grace_ms=draw(st.sampled_from([0, 1, 400, 2_000, 5_000])),
+    )
+
+
+@st.composite
+def walks(draw: st.DrawFn) -> list[tuple[int, Point]]:
+    """One person's matched frames: moments and places on the grid."""
+    places = draw(st.lists(spots, min_size=1, max_size=25))
+    steps = draw(st.lists(intervals_ms, min_size=len(places), max_size=len(places)))
+    moments = np.cumsum([BORN, *steps[1:]]).tolist()
+    return list(zip(moments, places, strict=True))
+
+
+@st.composite
+def logs(draw: st.DrawFn, *, edits: bool = True, ends_quiet: bool = True) -> list[LogRecord]:
+    """A camera's log: people in lanes of their own who come, walk, hide and go; edits, losses, silence, duplicates."""
+    people = [draw(_strides()) for _ in range(draw(st.integers(1, 3)))]
+    at, seq, records = START + draw(st.integers(1, MINUTE)), 0, list[LogRecord]()
+    records.append(define(draw(zones_of("a")), draw(zones_of("b")), vertical("door", 0.5, min_stay_ms=300)))
+    for _ in range(draw(st.integers(1, 60))):
+        at, seq = at + draw(st.sampled_from([33, 100, 100, 300, 300, 900, 1_900, 2_500, 70_000])), seq + 1
+        boxes = [box for person in people if (box := next(person)) is not None]
+        records.append(frame(seq, at, boxes, gated=not boxes))
+        records += draw(_between_frames(records[-1], at, edits=edits))
+    if ends_quiet:
+        records.append(frame(seq + 1, at + 3 * MINUTE))
+    return records
+
+
+@st.composite
+def _strides(draw: st.DrawFn) -> Iterator[tuple[float, float, float, float] | None]:
+    """One person's boxes, frame by frame: strides of up to a third of the box's width, in a lane of its own height."""
+    random = draw(st.randoms(use_true_random=False))
+    lane = draw(st.sampled_from([0.25, 0.5, 0.75, 1.0]))
+
+    def boxes() -> Iterator[tuple[float, float, float, float] | None]:
+        x = random.randrange(65)
+        while True:
+            x = min(max(x + random.randint(-4, 4), -3), 67)
+            yield None if random.random() < 0.1 else box_at((x / 64, lane), (192, 128))
+
+    return boxes()
+
+
+@st.composite
+def _between_frames(draw: st.DrawFn, last: LogRecord, at: int, *, edits: bool) -> list[LogRecord]:
+    what = draw(st.sampled_from(["nothing"] * 12 + ["again", "silent", "lost", "edit", "off and on", "conflict"]))
+    match what:
+        case "again":
+            return [last]
+        case "silent":
+            return [CameraSilent(camera_id=CAMERA, last_seen_at=at, noticed_at=at + 10_000)]
+        case "lost":
+            return [CameraStatusChanged(camera_id=CAMERA, changed_at=at, status="BACKOFF")]
+        case "conflict":
+            return [define(expected_revision=99)]
+        case "off and on":
+            return [configure(enabled=False), frame(10_000 + at % 1_000, at + 1), configure()]
+        case "edit" if edits:
+            return [define(*draw(st.lists(st.sampled_from("abc").flatmap(zones_of), unique_by=lambda z: z.zone_id, max_size=3)))]
+    return []
+
+
+DEFAULTS = CameraSettings()

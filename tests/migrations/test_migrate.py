@@ -1,0 +1,110 @@
+"""The migrations in every edition: the same tables for readers and writers, chunks and compression where they exist."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from infra.local.stack import Stack
+from infra.timescale.migrate import DatabaseUnavailableError, downgrade, upgrade
+from tests.local_stack import free_ports
+from tests.projections.databases import EXTENSIONS, new_database, query
+
+TSL_URL = "AFORO_TEST_TSL_DATABASE_URL"
+COLUMNS = """
+SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns
+WHERE table_schema = 'public' ORDER BY table_name, ordinal_position
+"""
+INDEXES = "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY indexname"
+HYPERTABLES = """
+SELECT hypertable_name, column_name, time_interval FROM timescaledb_information.dimensions ORDER BY hypertable_name
+"""
+
+
+@pytest.fixture(params=EXTENSIONS)
+def edition(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def unmigrated(stack: Stack, edition: str) -> Iterator[str]:
+    with new_database(stack, edition) as url:
+        yield url
+
+
+@pytest.mark.integration
+def test_upgrade_finds_the_edition_and_a_second_run_changes_nothing(unmigrated: str, edition: str) -> None:
+    assert upgrade(unmigrated) == edition
+    before = query(unmigrated, COLUMNS), query(unmigrated, INDEXES)
+    assert upgrade(unmigrated) == edition
+    assert (query(unmigrated, COLUMNS), query(unmigrated, INDEXES)) == before
+
+
+@pytest.mark.integration
+def test_downgrade_leaves_nothing_and_can_be_undone(unmigrated: str) -> None:
+    upgrade(unmigrated)
+    downgrade(unmigrated)
+    assert {row[0] for row in query(unmigrated, COLUMNS)} == {"alembic_version"}
+    upgrade(unmigrated)
+    assert query(unmigrated, "SELECT site_id, name, time_zone FROM sites") == [("default", "Default site", "UTC")]
+
+
+@pytest.mark.integration
+def test_processes_that_migrate_at_once_take_turns(unmigrated: str, edition: str) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(upgrade, [unmigrated] * 4)) == [edition] * 4
+
+
+@pytest.mark.integration
+def test_editions_have_the_same_columns_and_indexes(stack: Stack) -> None:
+    with new_database(stack, "plain") as plain, new_database(stack, "apache") as apache:
+        upgrade(plain)
+        upgrade(apache)
+        assert query(plain, COLUMNS) == query(apache, COLUMNS)
+        assert query(plain, INDEXES) == query(apache, INDEXES)
+
+
+@pytest.mark.integration
+def test_facts_are_chunked_by_the_time_they_began(stack: Stack) -> None:
+    with new_database(stack, "apache") as url:
+        upgrade(url)
+        chunks = [(name, column, interval.days) for name, column, interval in query(url, HYPERTABLES)]  # type: ignore[attr-defined] # timedelta
+    assert chunks == [
+        ("line_crossings", "crossed_at", 7),
+        ("track_positions", "second", 1),
+        ("tracks", "started_at", 7),
+        ("zone_minutes", "minute", 30),
+        ("zone_visits", "entered_at", 7),
+    ]
+
+
+@pytest.mark.integration
+@pytest.mark.skipif(TSL_URL not in os.environ, reason=f"the TSL edition is tested only on a server given by {TSL_URL}")
+def test_the_tsl_edition_compresses_positions() -> None:
+    url = os.environ[TSL_URL]
+    upgrade(url)
+    downgrade(url)
+    assert upgrade(url) == "tsl"
+    jobs = query(url, "SELECT hypertable_name FROM timescaledb_information.jobs WHERE proc_name = 'policy_compression'")
+    assert jobs == [("track_positions",)]
+
+
+def test_a_database_that_stays_away_is_named_without_its_password() -> None:
+    (port,) = free_ports(1)
+    address = rf"no database at 127\.0\.0\.1:{port}/aforo: .*(?i:refused).*\. Start it"
+    with pytest.raises(DatabaseUnavailableError, match=rf"(?s){address}") as caught:
+        upgrade(f"timescaledb+psycopg2://aforo:hush-hush@127.0.0.1:{port}/aforo", wait_s=0)
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.integration
+def test_a_database_that_comes_later_is_waited_for(stack: Stack) -> None:
+    name = "comes_later"
+    with ThreadPoolExecutor(1) as pool:
+        migrating = pool.submit(upgrade, stack.database_url(name))
+        try:
+            stack.timescale.ensure_database(name)
+            assert migrating.result() == "plain"
+        finally:
+            stack.timescale.drop_database(name)
