@@ -69,7 +69,7 @@ class Account:
 def audit(kafka: KafkaSettings, wire: Wire, verifier: Verifier, database_url: str) -> Account:
     """Fold the whole camera log again and compare. The log must be at rest and everything caught up with it."""
     account = Account()
-    expected = _refold(account, _records(kafka, [CAMERA_LOG]), wire, verifier)
+    expected = asyncio.run(_refold(account, _records(kafka, [CAMERA_LOG]), wire, verifier))
     published = Counter((message.topic(), message.value()) for message in _records(kafka, FACTS))
     account.folded = sum(isinstance(wire.decode(value), TracksObserved) for topic, value in published if topic == TRACKS)
     account.outputs = len(published)
@@ -81,7 +81,9 @@ def audit(kafka: KafkaSettings, wire: Wire, verifier: Verifier, database_url: st
     return account
 
 
-def _refold(account: Account, log: Iterable[Message], wire: Wire, verifier: Verifier) -> set[tuple[str, bytes]]:
+async def _refold(
+    account: Account, log: Iterable[Message], wire: Wire, verifier: Verifier
+) -> set[tuple[str, bytes]]:
     """What the fold says of the log: every output with its topic."""
     fold = CameraFold(wire, verifier)
     states: dict[bytes, CameraState] = {}
@@ -90,7 +92,7 @@ def _refold(account: Account, log: Iterable[Message], wire: Wire, verifier: Veri
         source = _source(message)
         key = fold.key(source)
         state = states.get(key) or fold.restore(key, source.partition, None)[0]
-        states[key], outputs = asyncio.run(fold.apply(state, source))
+        states[key], outputs = await fold.apply(state, source)
         expected |= {(output.topic, output.value) for output in outputs if output.topic in FACTS}
         account.read += 1
         account.frames += _is_frame(wire, source)

@@ -141,8 +141,8 @@ def _yaml(settings: type[BaseSettings]) -> YamlConfigSettingsSource:
 
 def _config_file() -> Path:
     path = Path(os.environ.get(CONFIG_FILE, "aforo.yaml"))
-    if CONFIG_FILE in os.environ and not path.exists():
-        raise ConfigurationError(f"{CONFIG_FILE} names {path}, which does not exist")
+    if CONFIG_FILE in os.environ and (path.is_dir() or not path.exists()):
+        raise ConfigurationError(f"{CONFIG_FILE} names {path}, which is no file")
     return path
 
 

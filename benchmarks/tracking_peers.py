@@ -1,6 +1,7 @@
 """The trackers that a user would pick instead, behind the benchmark's one signature. Needs `trackers` and `supervision`.
 
-They run with their shipped defaults; BoT-SORT without its camera-motion correction, since the benchmark has no images.
+They run with their shipped defaults, with two exceptions in their favour: SORT, which has no use for unsure detections, gets only
+those from the high score on; BoT-SORT runs without its camera-motion correction, since the benchmark has no images.
 """
 
 from collections.abc import Callable
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 Detections = list[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]
+SORT_FLOOR = 0.6
 Found = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
 
@@ -17,7 +19,7 @@ class MissingPeersError(RuntimeError):
     """The peers are not installed."""
 
 
-def peers() -> dict[str, Callable[[Detections, float], list[Found]]]:
+def peers() -> dict[str, Callable[[Detections, list[int]], list[Found]]]:
     """Each peer by name.
 
     Raises:
@@ -29,29 +31,29 @@ def peers() -> dict[str, Callable[[Detections, float], list[Found]]]:
         raise MissingPeersError(
             "--peers needs the peers themselves: pip install trackers==2.6.1 supervision"
         ) from error
-    kinds: dict[str, Callable[[float], Any]] = {
-        "C-BIoU": lambda rate: trackers.CBIoUTracker(frame_rate=rate),
-        "SORT": lambda rate: trackers.SORTTracker(frame_rate=rate),
-        "BoT-SORT": lambda rate: trackers.BoTSORTTracker(frame_rate=rate, enable_cmc=False),
-        "OC-SORT": lambda rate: trackers.OCSORTTracker(frame_rate=rate),
-        "ByteTrack": lambda rate: trackers.ByteTrackTracker(frame_rate=rate),
+    return {
+        "C-BIoU": _adapter(lambda rate: trackers.CBIoUTracker(frame_rate=rate)),
+        "SORT": _adapter(lambda rate: trackers.SORTTracker(frame_rate=rate), floor=SORT_FLOOR),
+        "BoT-SORT": _adapter(lambda rate: trackers.BoTSORTTracker(frame_rate=rate, enable_cmc=False)),
+        "OC-SORT": _adapter(lambda rate: trackers.OCSORTTracker(frame_rate=rate)),
+        "ByteTrack": _adapter(lambda rate: trackers.ByteTrackTracker(frame_rate=rate)),
     }
-    return {name: _adapter(kind) for name, kind in kinds.items()}
 
 
-def _adapter(kind: Callable[[float], Any]) -> Callable[[Detections, float], list[Found]]:
+def _adapter(kind: Callable[[float], Any], floor: float = 0.0) -> Callable[[Detections, list[int]], list[Found]]:
     import supervision  # noqa: PLC0415 - comes with trackers
 
-    def track(frames: Detections, frames_per_second: float) -> list[Found]:
-        tracker = kind(frames_per_second)
-        return [_found(tracker.update(_with_index(supervision, boxes, scores))) for boxes, scores in frames]
+    def track(frames: Detections, times: list[int]) -> list[Found]:
+        tracker = kind(1_000.0 * (len(times) - 1) / (times[-1] - times[0]))
+        return [_found(tracker.update(_with_index(supervision, boxes, scores, floor))) for boxes, scores in frames]
 
     return track
 
 
-def _with_index(supervision: Any, boxes: npt.NDArray[np.float64], scores: npt.NDArray[np.float64]) -> Any:
-    index = {"index": np.arange(len(boxes))}
-    return supervision.Detections(xyxy=boxes, confidence=scores, class_id=np.zeros(len(boxes), int), data=index)
+def _with_index(supervision: Any, boxes: npt.NDArray[np.float64], scores: npt.NDArray[np.float64], floor: float) -> Any:
+    index = (scores >= floor).nonzero()[0]
+    classes = np.zeros(len(index), int)
+    return supervision.Detections(xyxy=boxes[index], confidence=scores[index], class_id=classes, data={"index": index})
 
 
 def _found(tracked: Any) -> Found:

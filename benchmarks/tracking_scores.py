@@ -28,13 +28,12 @@ class Scores:
         return f"{self.hota:>9.2f}{self.idf1:>9.2f}{self.switches:>9d}"
 
 
-def score(sequences: Iterable[tuple[Path, int]], results: Path, every: int) -> Scores:
+def score(sequences: Iterable[tuple[Path, list[int]]], results: Path) -> Scores:
     """Scores the results in the folder `results` against each sequence's `gt.txt`, with its preprocessing.
 
     Args:
-        sequences: folder and number of frames of each.
-        results: holds `<SEQ>.txt` for each.
-        every: only every Nth frame was tracked.
+        sequences: folder of each, and the numbers of the frames that were tracked.
+        results: holds `<SEQ>.txt` for each, with these frames numbered from 1.
 
     Raises:
         MissingTrackEvalError: trackeval is not installed.
@@ -47,10 +46,10 @@ def score(sequences: Iterable[tuple[Path, int]], results: Path, every: int) -> S
     with contextlib.redirect_stdout(io.StringIO()), tempfile.TemporaryDirectory() as scratch:
         metrics = [trackeval.metrics.HOTA(), trackeval.metrics.CLEAR(quiet), trackeval.metrics.Identity(quiet)]
         rows = {}
-        for folder, frames in sequences:
+        for folder, numbers in sequences:
             (Path(scratch) / folder.name).mkdir()
-            (Path(scratch) / folder.name / "gt.txt").write_text("".join(_thinned(folder / "gt.txt", every)))
-            data_set = _data_set(folder, len(range(0, frames, every)), results, Path(scratch))
+            (Path(scratch) / folder.name / "gt.txt").write_text("".join(_thinned(folder / "gt.txt", numbers)))
+            data_set = _data_set(folder, len(numbers), results, Path(scratch))
             raw = data_set.get_raw_seq_data(results.name, folder.name)
             data = data_set.get_preprocessed_seq_data(raw, "pedestrian")
             rows[folder.name] = [metric.eval_sequence(data) for metric in metrics]
@@ -79,10 +78,10 @@ def _data_set(folder: Path, frames: int, results: Path, scratch: Path) -> Any:
     )
 
 
-def _thinned(truth: Path, every: int) -> Iterable[str]:
-    """The lines of every Nth frame, with the frames numbered anew."""
+def _thinned(truth: Path, numbers: list[int]) -> Iterable[str]:
+    """The lines of these frames, numbered anew from 1."""
+    new = {number: position for position, number in enumerate(numbers, 1)}
     for line in truth.read_text().splitlines(keepends=True):
         number, rest = line.split(",", 1)
-        frame, left_over = divmod(int(float(number)) - 1, every)
-        if not left_over:
-            yield f"{frame + 1},{rest}"
+        if int(float(number)) in new:
+            yield f"{new[int(float(number))]},{rest}"

@@ -48,6 +48,7 @@ def create_app(
             yield
         finally:
             await asyncio.to_thread(feed.stop)
+            await asyncio.to_thread(command_log.close)
             database.close()
 
     return assemble(services, command_log.topics, life)

@@ -55,8 +55,8 @@ class KafkaCommandLog:
     """The camera log on Kafka; each record is signed."""
 
     def __init__(self, kafka: KafkaSettings, wire: Wire, signer: Signer, timeout_s: float) -> None:
-        limits = {"message.timeout.ms": int(timeout_s * 1000), "linger.ms": 0}
-        self._producer = Producer(kafka.producer() | limits | {"error_cb": _ignore})
+        own = {"message.timeout.ms": int(timeout_s * 1000), "linger.ms": 0, "error_cb": _ignore, "log_level": 2}
+        self._producer = Producer(kafka.producer() | own)
         self._wire = wire
         self._signer = signer
 
@@ -85,6 +85,11 @@ class KafkaCommandLog:
             KafkaException: it does not answer.
         """
         self._producer.list_topics(timeout=timeout_s)
+
+    def close(self) -> None:
+        """Let go of the broker; what it has not taken by now is dropped, and its senders were told TIMEOUT."""
+        self._producer.purge()
+        self._producer.close()
 
     def _encoded(self, command: Command) -> bytes:
         try:

@@ -1,6 +1,5 @@
 """The mutations: what the API may ask of a camera, and what the camera said to it."""
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,10 +10,11 @@ from graphql_api.commands import Answer
 from graphql_api.context import Info
 from graphql_api.described import command, output, payload
 from graphql_api.scalars import moment_of
+from graphql_api.user_errors import UserError, malformed, user_errors
 from graphql_api.visit_stream import position_text
 from graphql_api.zones import Anchor, Line, Zone, ZoneKind, ZoneSet, points_of
 from schemas import events
-from schemas.events import CameraConfigured, Command, CommandRefused, ConfigureCamera, DefineZones, ZonesDefined
+from schemas.events import CameraConfigured, ConfigureCamera, DefineZones, ZonesDefined
 
 
 @payload
@@ -72,18 +72,6 @@ class CameraConfigureInput:
 
 
 @output
-class UserError:
-    """Something the sender can mend; `field` is the path of the input it concerns.
-
-    Codes: REVISION_CONFLICT, INVALID or the fault's own code, TIMEOUT, and reasons of refusal such as UNSIGNED.
-    """
-
-    code: str
-    message: str
-    field: list[str] | None = None
-
-
-@output
 class ZonesDefinePayload:
     """What the camera answered: its zones now, or what to mend."""
 
@@ -133,39 +121,6 @@ def configure_camera(wanted: CameraConfigureInput, if_revision: int | None, comm
     return ConfigureCamera(camera_id=wanted.camera_id, command_id=command_id, expected_revision=if_revision, **fields)
 
 
-def malformed(wanted: Command) -> list[UserError]:
-    """What the command's record itself cannot hold, such as an empty id or a negative time."""
-    empty = [name for name in ("camera_id", "command_id") if not getattr(wanted, name)]
-    faults = [UserError(code="INVALID", message=f"`{name}` must not be empty.", field=_path(name)) for name in empty]
-    try:
-        msgspec.convert(msgspec.to_builtins(wanted), type(wanted))
-    except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at `$.")
-        faults.append(UserError(code="INVALID", message=message, field=_path(path.rstrip("`"))))
-    return faults
-
-
-def user_errors(answer: Answer | None) -> list[UserError]:
-    """What the sender can mend, from the camera's answer; none when it accepted."""
-    match answer:
-        case None:
-            message = "The camera did not answer in time; it may still. Send the same commandId again to learn more."
-            return [UserError(code="TIMEOUT", message=message)]
-        case CommandRefused(reason="REVISION_CONFLICT"):
-            message = f"Revision {answer.revision} is in force. Read it, apply your change to it and try again."
-            return [UserError(code="REVISION_CONFLICT", message=message, field=["ifRevision"])]
-        case CommandRefused(faults=()):
-            return [UserError(code=answer.reason, message="The camera refused the command.")]
-        case CommandRefused():
-            return [UserError(code=f.code, message=f.message, field=_path(f.path)) for f in answer.faults]
-        case events.RecordRefused():
-            return [
-                UserError(code=answer.reason, message=f"The command was not taken: {answer.detail or answer.reason}.")
-            ]
-        case _:
-            return []
-
-
 def zones_defined(answer: ZonesDefined) -> ZoneSet:
     """The zone set a camera accepted."""
     own: dict[str, Any] = {"camera_id": answer.camera_id, "zones_revision": answer.revision}
@@ -194,17 +149,6 @@ def _geometry(part: ZoneInput | LineInput, points: str) -> dict[str, Any]:
 def _fields(part: events.Zone | events.Line, points: str) -> dict[str, Any]:
     fields = msgspec.structs.asdict(part)
     return fields | {points: points_of(fields[points])}
-
-
-def _path(path: str) -> list[str]:
-    """`zones[1].min_stay_ms` as the path of the input: input, zones, 1, minStayMs."""
-    steps = [_camel(step) for step in re.findall(r"[^.\[\]]+", path)]
-    return ["commandId"] if steps == ["commandId"] else ["input", *steps]
-
-
-def _camel(name: str) -> str:
-    head, *rest = name.split("_")
-    return head + "".join(part.capitalize() for part in rest)
 
 
 def _position(answer: Answer | None) -> str | None:

@@ -169,4 +169,5 @@ _FOLLOWER: dict[str, object] = {
     "enable.auto.commit": False,
     "auto.offset.reset": "earliest",
     "socket.keepalive.enable": True,
+    "log_level": 2,  # a lost broker is reported once, by us
 }

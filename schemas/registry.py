@@ -63,7 +63,8 @@ class HttpRegistry:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._client = SchemaRegistryClient({"url": url, "timeout": 10, "max.retries": 2})
+        # Who asks decides whether to try again.
+        self._client = SchemaRegistryClient({"url": url, "timeout": 10, "max.retries": 0})
         weakref.finalize(self, self._client.close)  # its connections end with it, and nobody has to remember
 
     def register(self, subject: str, schema: str) -> int:

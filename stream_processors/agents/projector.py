@@ -5,7 +5,7 @@ acknowledged when it is in the database; how far that is, the database knows.
 """
 
 import asyncio
-import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from faust.types import TP
 from schemas.settings import KafkaSettings
 from schemas.topics import CAMERA_EVENTS, DEAD_LETTERS, TRACKS, ZONE_MINUTES, ZONE_VISITS
 from schemas.wire import Wire
-from stream_processors.projections.alignment import align
+from stream_processors.projections.alignment import GroupBusyError, align
 from stream_processors.projections.errors import TransientError
 from stream_processors.projections.maintenance import expire
 from stream_processors.projections.projector import Projector, SourceRecord, delays
@@ -35,6 +35,7 @@ TOPICS = (TRACKS, ZONE_VISITS, ZONE_MINUTES, CAMERA_EVENTS)
 BATCH_RECORDS = 1_000
 BATCH_WITHIN_S = 0.25
 EXPIRE_EVERY_S = 3_600.0
+STEP_S = 0.2
 
 log = structlog.get_logger(__name__)
 
@@ -85,35 +86,29 @@ class TopicAgent:
 def projector_app(kafka: KafkaSettings, wire: Wire, database_url: str, *, instance: str = "") -> faust.App:
     """The app that keeps the read model in the database; start it with `run_projector`."""
     app = make_app(APP, kafka, instance=instance)
-    ending = threading.Event()
     letters = FaustDeadLetters(app)
     for topic in TOPICS:
-        store = TimescaleStore(database_url)
-        TopicAgent(app, topic, Projector(store, wire, letters, _first_offset(app), ending.wait))
-
-    async def end(*_args: Any, **_kwargs: Any) -> None:
-        ending.set()
+        projector = Projector(TimescaleStore(database_url), wire, letters, _first_offset(app), _wait(app))
+        TopicAgent(app, topic, projector)
 
     async def expire_old_facts() -> None:
         while True:
             await asyncio.to_thread(_expire, kafka, database_url)
             await asyncio.sleep(EXPIRE_EVERY_S)
 
-    app.on_before_shutdown.connect(end)
     app.task(expire_old_facts)
     return app
 
 
 def run_projector(kafka: KafkaSettings, wire: Wire, database_url: str, *, instance: str = "") -> None:
     """Run the projector in this process until SIGTERM or SIGINT, beginning where the database is."""
-    wait = threading.Event().wait
     for delay in delays():
         try:
             align(AdminClient(kafka.client()), APP, _stored(kafka, database_url))
             break
-        except (KafkaException, TransientError) as error:
+        except (KafkaException, GroupBusyError, TransientError) as error:
             log.warning("the projector cannot start yet", reason=str(error), wait_s=round(delay, 1))
-        wait(delay)
+        time.sleep(delay)
     run_worker(projector_app(kafka, wire, database_url, instance=instance))
 
 
@@ -127,6 +122,18 @@ def _stored(kafka: KafkaSettings, database_url: str) -> dict[tuple[str, int], in
         }
     finally:
         store.close()
+
+
+def _wait(app: faust.App) -> Callable[[float], bool]:
+    """Sleeps in short steps, because Faust tells nobody that it ends before it waits for what is in work."""
+
+    def wait(seconds: float) -> bool:
+        wake_at = time.monotonic() + seconds
+        while not app.should_stop and (left := wake_at - time.monotonic()) > 0:
+            time.sleep(min(left, STEP_S))
+        return bool(app.should_stop)
+
+    return wait
 
 
 def _first_offset(app: faust.App) -> Callable[[str, int], int]:

@@ -104,11 +104,14 @@ def associate(
     np.maximum(similarity, WORTHLESS, out=similarity)
 
     foreseen = tracked | ((age <= PREDICTED_WITHIN_MS) & (tracks["observations"] >= MATURE_OBSERVATIONS))
-    matching.match(confirmed & foreseen, high, similarity, iou >= MIN_IOU)
+    matching.match(foreseen, high, similarity, iou >= MIN_IOU)
 
     recent = age <= max(moment.interval_ms, LOW_WITHIN_MS)
     trusted = moment.now - tracks["last_high_at"] <= moment.contract.low_only_ms
     matching.match(confirmed & recent & trusted, ~high, iou, iou >= MIN_IOU_LOW)
+
+    if not (high & matching.free).any():
+        return matching.detection
 
     # People who turn or stop behind something come back where they were, not where they were heading.
     near = confirmed & _near(tracks["box"], predicted)

@@ -21,12 +21,17 @@ class TopicRecreatedError(RuntimeError):
     """A topic ends before what the read model holds of it: it is not the topic the read model was made from."""
 
 
+class GroupBusyError(RuntimeError):
+    """Offsets can be set only while nobody is in the group."""
+
+
 def align(admin: AdminClient, group: str, stored: Offsets) -> None:
     """Set the committed offsets of `group` back to those of `stored` (by topic and partition) that they are ahead of.
 
     Raises:
         TopicRecreatedError: a stored offset lies behind the end of its partition.
-        KafkaException: the broker is away, or the group still has members.
+        GroupBusyError: the group still has members; one that died is forgotten after the session time-out.
+        KafkaException: the broker is away.
     """
     _require_same_topics(stored, _ends(admin, stored))
     committed = _committed(admin, group, stored)
@@ -38,7 +43,9 @@ def align(admin: AdminClient, group: str, stored: Offsets) -> None:
     answer = admin.alter_consumer_group_offsets([request])[group].result(_TIMEOUT_S)
     for place in answer.topic_partitions:
         if place.error:
-            raise RuntimeError(f"offset of {place.topic}/{place.partition} in group {group}: {place.error}")
+            raise GroupBusyError(
+                f"group {group} cannot go back while it has members, dead ones included: {place.error}"
+            )
 
 
 def _require_same_topics(stored: Offsets, ends: Offsets) -> None:

@@ -136,11 +136,13 @@ class Projector:
     def _not_written(self, topic: str, partition: int, records: list[SourceRecord]) -> list[SourceRecord]:
         next_offset = self._next_offset(topic, partition)
         fresh = [record for record in records if record.offset >= next_offset]
-        if fresh and fresh[0].offset > next_offset and self._first_offset(topic, partition) < fresh[0].offset:
-            raise GapError(
-                f"{topic}/{partition}: the read model is at offset {next_offset}, but offset {fresh[0].offset} came next "
-                "although the topic still has older ones; starting again from the read model's offset"
-            )
+        for record in fresh:
+            if record.offset > next_offset and self._first_offset(topic, partition) < record.offset:
+                raise GapError(
+                    f"{topic}/{partition}: offset {next_offset} should have come, but {record.offset} came, although the "
+                    "topic still has older records; starting again from the read model's offset"
+                )
+            next_offset = record.offset + 1
         return fresh
 
     def _next_offset(self, topic: str, partition: int) -> int:

@@ -189,10 +189,17 @@ def test_a_file_that_is_no_mapping_in_yaml_is_refused_by_name(text: str) -> None
         load()
 
 
-def test_a_file_that_is_not_there_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AFORO_CONFIG", "/nowhere/aforo.yaml")
-    with pytest.raises(ConfigurationError, match=r"AFORO_CONFIG names /nowhere/aforo\.yaml"):
+@pytest.mark.parametrize("path", ["/nowhere/aforo.yaml", "/"])
+def test_a_file_that_is_none_is_refused_by_name(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AFORO_CONFIG", path)
+    with pytest.raises(ConfigurationError, match=f"AFORO_CONFIG names {path}, which is no file"):
         load()
+
+
+def test_no_file_at_all_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_yaml("kafka.partitions", "5")
+    monkeypatch.setenv("AFORO_CONFIG", os.devnull)
+    assert load().kafka.partitions == 4
 
 
 # --- secrets ---

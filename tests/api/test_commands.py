@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from graphql_api.commands import Appended
-from graphql_api.configuration import malformed, user_errors
 from graphql_api.errors import QueryTimeoutError, ServiceUnavailableError
 from graphql_api.sql.commands import outcome
+from graphql_api.user_errors import malformed, user_errors
 from schemas.events import Command, CommandRefused, DefineZones, Event, Fault, RecordRefused, Zone, ZonesDefined
 from tests.api.doubles import at, services
 

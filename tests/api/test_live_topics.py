@@ -2,36 +2,30 @@
 
 import asyncio
 import json
-import socket
-import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from functools import partial
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.engine import make_url
 
 from graphql_api.app import create_app
 from graphql_api.settings import ApiSettings
 from infra.local.stack import Stack
-from schemas.events import CommandRefused, DefineZones, Event, Position, TrackObservation, ZonesDefined
+from schemas.events import TrackObservation
 from schemas.registry import HttpRegistry
 from schemas.settings import KafkaSettings
-from schemas.signing import Signer, Verifier
-from schemas.topics import CAMERA_EVENTS, CAMERA_LOG, TRACKS, ZONE_VISITS
+from schemas.topics import TRACKS, ZONE_VISITS
 from schemas.wire import Wire
+from tests.api.broker import SIGNER, Broker, a_camera
 from tests.api.doubles import entered, frame
+from tests.api.gate import Gate, unused_port
 from tests.api.running import PATIENCE_S, Client, Running, connected, serving, until_open
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics_exist")]
 
-SIGNER = Signer(Ed25519PrivateKey.generate())
-VERIFIER = Verifier({SIGNER.key_id: SIGNER.key.public_key()})
 DEFINE = """mutation($camera: ID!, $id: ID!, $revision: Int, $minStayMs: Int! = 500) { zonesDefine(
     commandId: $id, ifRevision: $revision, input: {cameraId: $camera, zones: [{zoneId: "desk", name: "Desk",
     kind: WORK, minStayMs: $minStayMs, polygon: [{x: 0, y: 0}, {x: 1, y: 0}, {x: 1, y: 1}]}]}) {
@@ -39,65 +33,6 @@ DEFINE = """mutation($camera: ID!, $id: ID!, $revision: Int, $minStayMs: Int! = 
   userErrors { code field message } } }"""
 VISITS = """subscription($camera: ID!, $after: String) { zoneVisits(cameraIds: [$camera], after: $after) {
     ... on ZoneEntered { cursor trackNo } } }"""
-
-
-class Broker:
-    """The other side of the API's topics."""
-
-    def __init__(self, kafka: KafkaSettings, wire: Wire) -> None:
-        self.kafka = kafka
-        self.wire = wire
-        self._producer = Producer(kafka.producer())
-
-    def publish(self, topic: str, event: Event, headers: list[tuple[str, bytes]] | None = None) -> None:
-        self.raw(topic, event.camera_id, self.wire.encode(event), headers)
-
-    def raw(self, topic: str, key: str, value: bytes, headers: list[tuple[str, bytes]] | None = None) -> None:
-        self._producer.produce(topic, value, key.encode(), headers=headers)
-        assert self._producer.flush(PATIENCE_S) == 0
-
-
-@contextmanager
-def a_camera(broker: Broker, camera_id: str, revision: int = 0) -> Iterator[list[DefineZones]]:
-    """Answers the commands to one camera as its fold would; gives the commands it saw."""
-    consumer = Consumer(broker.kafka.client() | {"group.id": f"test-{uuid.uuid4()}", "enable.auto.commit": False})
-    partitions = consumer.list_topics(CAMERA_LOG, PATIENCE_S).topics[CAMERA_LOG].partitions
-    ends = [consumer.get_watermark_offsets(TopicPartition(CAMERA_LOG, p), PATIENCE_S)[1] for p in partitions]
-    consumer.assign([TopicPartition(CAMERA_LOG, p, end) for p, end in zip(partitions, ends, strict=True)])
-    seen: list[DefineZones] = []
-    stopping = threading.Event()
-
-    def run() -> None:
-        in_force = revision
-        while not stopping.is_set():
-            message = consumer.poll(0.1)
-            if message is None or message.key() != camera_id.encode():
-                continue
-            _, appended_at = message.timestamp()
-            VERIFIER.check(camera_id, message.value(), message.headers(), appended_at)
-            command = broker.wire.decode(message.value())
-            assert isinstance(command, DefineZones)
-            seen.append(command)
-            accepted = command.expected_revision in {None, in_force}
-            in_force += accepted
-            place = Position(epoch=0, partition=message.partition(), offset=message.offset(), index=0)
-            broker.publish(CAMERA_EVENTS, _answer(command, place, in_force, accepted=accepted))
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        stopping.set()
-        thread.join(PATIENCE_S)
-        consumer.close()
-
-
-def _answer(command: DefineZones, place: Position, revision: int, *, accepted: bool) -> Event:
-    common: dict[str, Any] = {"camera_id": command.camera_id, "position": place, "command_id": command.command_id}
-    if accepted:
-        return ZonesDefined(**common, revision=revision, effective_at=0, zones=command.zones, lines=command.lines)
-    return CommandRefused(**common, command="DefineZones", reason="REVISION_CONFLICT", revision=revision)
 
 
 @pytest.fixture
@@ -232,71 +167,6 @@ def test_a_client_that_was_away_resumes_at_another_process_without_loss_or_doubl
         until_ready(server)
         talk(server, reading(4))
     assert numbers == ["0", "1", "2", "3", "4", "5"]
-
-
-class Gate:
-    """A port that forwards to a service once it is opened; until then nobody listens there."""
-
-    def __init__(self, target: str, port: int) -> None:
-        self._target = target
-        self.port = port
-        self._listener: socket.socket | None = None
-        self._pairs: list[socket.socket] = []
-        self._threads: list[threading.Thread] = []
-
-    def open(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", self.port))
-        self._run(self._accept)
-
-    def close(self) -> None:
-        if self._listener:
-            self._listener.shutdown(socket.SHUT_RDWR)
-            self._listener.close()
-            self._listener = None
-        for end in self._pairs:
-            _shut(end)
-        for thread in self._threads:
-            thread.join(PATIENCE_S)
-        for end in self._pairs:
-            end.close()
-        self._pairs, self._threads = [], []
-
-    def _accept(self) -> None:
-        listener = self._listener
-        assert listener is not None
-        while True:
-            try:
-                near, _ = listener.accept()
-            except OSError:
-                return  # closed
-            host, port = self._target.split(":")
-            far = socket.create_connection((host, int(port)))
-            self._pairs += [near, far]
-            self._run(partial(_pump, near, far))
-            self._run(partial(_pump, far, near))
-
-    def _run(self, work: Callable[[], None]) -> None:
-        thread = threading.Thread(target=work, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-
-def _pump(source: socket.socket, sink: socket.socket) -> None:
-    with suppress(OSError):  # the other direction ended the connection
-        while data := source.recv(65_536):
-            sink.sendall(data)
-    _shut(sink)
-
-
-def _shut(end: socket.socket) -> None:
-    with suppress(OSError):  # already ended
-        end.shutdown(socket.SHUT_RDWR)
-
-
-def unused_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def test_without_database_and_broker_it_lives_says_so_and_recovers_by_itself(

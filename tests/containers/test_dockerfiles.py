@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -136,3 +137,8 @@ def test_what_is_copied_in_is_asked_into_the_build_context(dockerfile: Path) -> 
 @pytest.mark.parametrize("name", ["pyproject.toml", "requirements.lock", "README.md", "LICENSE", "NOTICE"])
 def test_the_files_an_image_is_built_from_are_there(name: str) -> None:
     assert (ROOT / name).is_file()
+
+
+def test_the_lock_pins_what_aforo_needs_to_run_and_nothing_else() -> None:
+    pinned = re.findall(r"^([A-Za-z0-9._-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    assert {canonicalize_name(name) for name in pinned} == dependencies()

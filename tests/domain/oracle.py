@@ -10,9 +10,11 @@ from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
 from schemas.events import Line, Point, TracksObserved, Zone, ZoneExited, ZonesDefined
 
+Milliseconds = npt.NDArray[np.bool_]
 Sample = tuple[int, Point]  # a moment, and where somebody was matched
 PRECEDENCE = ["WORK", "QUEUE", "REST", "ENTRANCE", "TRANSIT", "RESTRICTED", "OTHER"]
 MINUTE = 60_000
@@ -151,10 +153,11 @@ def minutes(
     observed = np.zeros(length, bool)
     for a, b in pairwise(each.observed_at - base for each in frames):
         observed[a:b] = b - a <= max_gap_ms
+    touched = {at // MINUTE * MINUTE for at in [*observed.nonzero()[0].tolist(), *(each.observed_at - base for each in frames)]}
     painting = _Painting(base, observed, list(visited), frames, defined)
     found = {}
     for index, definition in enumerate(defined):
-        for start in range(0, length // MINUTE * MINUTE, MINUTE):
+        for start in (minute for minute in range(0, length - MINUTE, MINUTE) if minute in touched):
             for zone in definition.zones:
                 numbers = painting.measure(index, zone, start)
                 if any(numbers.values()):
@@ -166,7 +169,7 @@ class _Painting:
     def __init__(
         self,
         base: int,
-        observed: np.ndarray[tuple[int], np.dtype[np.bool_]],
+        observed: Milliseconds,
         visited: list[ZoneExited],
         frames: Sequence[TracksObserved],
         defined: Sequence[ZonesDefined],
@@ -175,20 +178,20 @@ class _Painting:
 
     def measure(self, index: int, zone: Zone, start: int) -> dict[str, int]:
         definition = self.defined[index]
-        here = np.zeros(len(self.observed), bool)
-        until = self.defined[index + 1].effective_at - self.base if index + 1 < len(self.defined) else len(here)
-        here[max(start, definition.effective_at - self.base) : max(0, min(start + MINUTE, until))] = True
-        here &= self.observed
+        until = self.defined[index + 1].effective_at - self.base if index + 1 < len(self.defined) else start + MINUTE
+        here = np.zeros(MINUTE, bool)
+        here[max(definition.effective_at - self.base - start, 0) : max(until - start, 0)] = True
+        here &= self.observed[start : start + MINUTE]
         mine = [visit for visit in self.visited if visit.zone_id == zone.zone_id]
-        occupancy = np.zeros(len(here), int)
+        occupancy = np.zeros(MINUTE, int)
         for visit in mine:
-            occupancy[self._during(visit)] += 1
+            occupancy[self._during(visit, start)] += 1
         occupancy *= here
         begun = [visit for visit in mine if self._counts(visit.entered_at, zone, start) == index]
         closed = [visit for visit in mine if self._counts(visit.exited_at, zone, start) == index]
         return {
             "person_ms": int(occupancy.sum()),
-            "exclusive_person_ms": int(sum((self._owner(track, start) == zone.zone_id)[here].sum() for track in self._tracks())),
+            "exclusive_person_ms": sum(self._owned(track, zone.zone_id, here, start) for track in self._tracks()),
             "occupied_ms": int((occupancy > 0).sum()),
             "observed_ms": int(here.sum()),
             "peak": int(occupancy.max()),
@@ -207,16 +210,16 @@ class _Painting:
     def _tracks(self) -> set[int]:
         return {visit.track_no for visit in self.visited}
 
-    def _during(self, visit: ZoneExited) -> slice:
-        return slice(visit.entered_at - self.base, visit.exited_at - self.base)
+    def _during(self, visit: ZoneExited, start: int) -> slice:
+        return slice(max(visit.entered_at - self.base - start, 0), max(visit.exited_at - self.base - start, 0))
 
-    def _owner(self, track: int, start: int) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
-        """Which zone each ms of this minute goes to for one person: the least important painted first."""
-        owner = np.full(len(self.observed), "", object)
+    def _owned(self, track: int, zone_id: str, here: Milliseconds, start: int) -> int:
+        """How much of this minute one person gives to a zone: all are painted over each other, the least important first."""
+        owned = np.zeros(MINUTE, bool)
         mine = [visit for visit in self.visited if visit.track_no == track]
         for visit in sorted(mine, key=lambda each: self._rank(each.zone_id, start), reverse=True):
-            owner[self._during(visit)] = visit.zone_id
-        return owner
+            owned[self._during(visit, start)] = visit.zone_id == zone_id
+        return int((owned & here).sum())
 
     def _rank(self, zone_id: str, start: int) -> tuple[int, str]:
         kinds = [

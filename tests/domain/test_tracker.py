@@ -172,6 +172,20 @@ def test_a_second_box_on_a_tracked_person_is_no_second_person() -> None:
     assert len(tell(one_first).numbers) == 1
 
 
+@pytest.mark.parametrize(("camera_moves", "kept"), [(True, True), (False, False)])
+def test_a_camera_that_is_knocked_loses_nobody_if_it_may_move(camera_moves: bool, kept: bool) -> None:
+    def sights(shift: float) -> list[tuple[tuple[float, float, float, float], float]]:
+        return [(person(45.0 * i + shift), 0.95 - 0.01 * i) for i in range(8)]
+
+    state = tell([frame(at, *sights(0)) for at in range(0, 1_000, 100)]).state
+    for at in range(1_000, 1_300, 100):
+        current = frame(at, *sights(28))
+        state, tracked = update(state, current, camera_moves=camera_moves)
+    at_first = {START + i: i for i in range(8)}
+    now = dict(zip(tracked.track_no.tolist(), tracked.detection.tolist(), strict=True))
+    assert (now == at_first) is kept
+
+
 def test_looks_tell_two_people_apart_whom_boxes_do_not() -> None:
     red, blue = [1.0, 0.0], [0.0, 1.0]
 

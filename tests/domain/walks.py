@@ -12,7 +12,6 @@ import numpy as np
 from hypothesis import strategies as st
 
 from schemas.events import (
-    CameraSettings,
     CameraSilent,
     CameraStatusChanged,
     ConfigureCamera,
@@ -58,9 +57,8 @@ def box_at(foot: Point, size: tuple[float, float] = (64, 128)) -> tuple[float, f
     return x - width / 2, y - height, x + width / 2, y
 
 
-def frame(seq: int, at: int, boxes: Sequence[Sequence[float]] = (), **more: Any) -> FrameObserved:
-    scores = [0.9] * len(boxes)
-    packed = {"boxes": np.array(boxes, "<f4").tobytes(), "scores": np.array(scores, "<f4").tobytes()}
+def frame(seq: int, at: int, boxes: Sequence[Sequence[float]] = (), /, **more: Any) -> FrameObserved:
+    packed = {"boxes": np.array(boxes, "<f4").tobytes(), "scores": np.array([0.9] * len(boxes), "<f4").tobytes()}
     parts = {"camera_id": CAMERA, "session": "s", "width": WIDTH, "height": HEIGHT, **packed}
     return FrameObserved(**{**parts, "seq": seq, "observed_at": at, **more})
 
@@ -258,5 +256,3 @@ def _between_frames(draw: st.DrawFn, last: LogRecord, at: int, *, edits: bool) -
             return [define(*draw(st.lists(st.sampled_from("abc").flatmap(zones_of), unique_by=lambda z: z.zone_id, max_size=3)))]
     return []
 
-
-DEFAULTS = CameraSettings()

@@ -69,7 +69,7 @@ def test_editions_have_the_same_columns_and_indexes(stack: Stack) -> None:
 def test_facts_are_chunked_by_the_time_they_began(stack: Stack) -> None:
     with new_database(stack, "apache") as url:
         upgrade(url)
-        chunks = [(name, column, interval.days) for name, column, interval in query(url, HYPERTABLES)]  # type: ignore[attr-defined] # timedelta
+        chunks = [(name, column, interval.days) for name, column, interval in query(url, HYPERTABLES)]
     assert chunks == [
         ("line_crossings", "crossed_at", 7),
         ("track_positions", "second", 1),

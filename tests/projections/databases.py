@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import cache
+from typing import Any
 
 import psycopg2
 
@@ -53,7 +54,7 @@ def empty(database_url: str) -> None:
     query(database_url, "; ".join(f"DELETE FROM {table}" for table in TABLES))
 
 
-def query(database_url: str, statement: str, *parameters: object) -> list[tuple[object, ...]]:
+def query(database_url: str, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
     """What a statement answers, on a connection of its own; committed."""
     with closing(psycopg2.connect(libpq_url(database_url))) as connection, connection, connection.cursor() as cursor:
         cursor.execute(statement, parameters)

@@ -37,7 +37,8 @@ def at(offset: int, index: int = 0, *, epoch: int = 0) -> Position:
 
 
 def _make(kind: type[AnyDerived], defaults: dict[str, Any], given: dict[str, Any]) -> AnyDerived:
-    return kind(**({"camera_id": CAMERA, "position": at(10)} | defaults | given))
+    fields: dict[str, Any] = {"camera_id": CAMERA, "position": at(10)} | defaults | given
+    return kind(**fields)
 
 
 def seen(track_no: int = TRACK, *, x: float = 100.0, y: float = 50.0) -> TrackObservation:

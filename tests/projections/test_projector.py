@@ -219,9 +219,16 @@ def test_a_writer_overtaken_beyond_its_batch_writes_nothing() -> None:
 
 def test_a_gap_that_the_topic_could_fill_stops_the_worker() -> None:
     bench = Bench(first_offset=0)
-    with pytest.raises(GapError, match=r"read model is at offset 0, but offset 5"):
+    with pytest.raises(GapError, match="offset 0 should have come, but 5 came"):
         bench.projector.project(bench.ended(5))
     assert bench.store.next_offset(TRACKS, 0) == 0
+
+
+def test_a_gap_within_a_batch_stops_the_worker_too() -> None:
+    bench = Bench(first_offset=0)
+    with pytest.raises(GapError, match="offset 2 should have come, but 3 came"):
+        bench.projector.project(bench.ended(0, 1, 3))
+    assert bench.stored() == []
 
 
 def test_a_gap_that_retention_left_is_passed() -> None:

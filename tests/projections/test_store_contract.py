@@ -2,6 +2,7 @@
 
 import math
 
+import msgspec
 import pytest
 
 from schemas.events import Derived, Line, Zone
@@ -219,10 +220,8 @@ def test_a_living_track_shows_when_it_was_last_seen(read_model: ReadModel) -> No
 def test_an_ended_track_is_complete_and_stays_so(read_model: ReadModel, *, together: bool) -> None:
     later = tracks_observed(position=at(20), tracks=(seen(),), observed_at=NOON + 5_000)
     ended = track_ended(position=at(30))
-    batches = (
-        [[confirmed(), later, ended, later]] if together else [[confirmed()], [later], [ended], [later], [confirmed()]]
-    )
-    for batch in batches:
+    one_by_one: list[list[Derived]] = [[confirmed()], [later], [ended], [later], [confirmed()]]
+    for batch in [[confirmed(), later, ended, later]] if together else one_by_one:
         read_model.project(*batch)
     track = read_model.row("tracks")
     assert (track["ended_at"], track["end_reason"], track["observations"]) == (NOON + 5_000, "TIMEOUT", 54)
@@ -312,7 +311,7 @@ def test_settings_and_status_never_go_back(read_model: ReadModel) -> None:
 def test_a_new_revision_ends_the_zones_and_lines_of_the_one_before(read_model: ReadModel, *, together: bool) -> None:
     moved = Zone(zone_id="desk", name="Desk", kind="WORK", polygon=SQUARE[::-1], min_stay_ms=900)
     revisions = [zones_defined(1), zones_defined(2, zones=(moved,), lines=()), zones_defined(3, zones=(), lines=())]
-    revisions = [event.__class__(**(_fields(event) | {"position": at(n)})) for n, event in enumerate(revisions)]
+    revisions = [msgspec.structs.replace(event, position=at(n)) for n, event in enumerate(revisions)]
     for batch in [revisions] if together else [[event] for event in revisions]:
         read_model.project(*batch, topic=CAMERA_EVENTS)
     zones = {row["zones_revision"]: row for row in read_model.rows("zones")}
@@ -343,7 +342,3 @@ def test_positions_of_a_later_epoch_follow_those_of_an_earlier_one(read_model: R
     read_model.project(tracks_observed(position=at(10**12), accepted=5))
     read_model.project(tracks_observed(position=at(0, epoch=1), accepted=6))
     assert read_model.row("cameras")["accepted"] == 6
-
-
-def _fields(event: Derived) -> dict[str, object]:
-    return {name: getattr(event, name) for name in event.__struct_fields__}

@@ -9,7 +9,7 @@ import psycopg2
 import pytest
 
 from infra.local.stack import Stack
-from schemas.events import Derived, Position
+from schemas.events import Derived, Position, ZoneMinuteMeasured
 from schemas.topics import TRACKS, ZONE_MINUTES
 from stream_processors.projections import timescale
 from stream_processors.projections.errors import BadRowError, FencedError, TransientError
@@ -184,7 +184,9 @@ def test_hours_are_the_sums_of_their_minutes_whatever_the_batches(database_of_ed
             batch = minutes[first : first + 7]
             store.write(ZONE_MINUTES, 0, offset, offset + 7, batch)
             offset += 7
-    hours = {(event.zone_id, event.minute // HOUR_MS * HOUR_MS): [] for event in minutes}
+    hours: dict[tuple[str, int], list[ZoneMinuteMeasured]] = {
+        (event.zone_id, event.minute // HOUR_MS * HOUR_MS): [] for event in minutes
+    }
     for event in minutes:
         hours[event.zone_id, event.minute // HOUR_MS * HOUR_MS].append(event)
     expected = {

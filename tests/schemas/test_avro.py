@@ -144,7 +144,7 @@ def fastavro_bytes(schema: Any, said: Any) -> bytes:
 
 @each_record
 @given(data=st.data())
-@settings(max_examples=25)
+@settings(max_examples=15)
 def test_both_libraries_write_the_same_bytes_and_read_them_back(record: str, data: st.DataObject) -> None:
     text = schema_text(record)
     theirs, ours = apache(text), parse(text)

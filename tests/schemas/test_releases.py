@@ -37,7 +37,7 @@ def written(text: str, said: Any) -> bytes:
 
 @pytest.mark.parametrize(("number", "record"), RELEASED)
 @given(data=st.data())
-@settings(max_examples=15)
+@settings(max_examples=10)
 def test_current_code_reads_released_records(number: int, record: str, data: st.DataObject) -> None:
     old = releases()[number][record]
     body = written(old, data.draw(fields(old)))
@@ -46,7 +46,7 @@ def test_current_code_reads_released_records(number: int, record: str, data: st.
 
 @pytest.mark.parametrize(("number", "record"), PUBLIC)
 @given(data=st.data())
-@settings(max_examples=15)
+@settings(max_examples=10)
 def test_released_readers_of_public_topics_read_current_records(number: int, record: str, data: st.DataObject) -> None:
     old, new = releases()[number][record], shipped()[record]
     said = data.draw(fields(new))

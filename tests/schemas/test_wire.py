@@ -57,7 +57,7 @@ def wire(registry: CountingRegistry) -> Wire:
 
 @each_record
 @given(data=st.data())
-@settings(max_examples=25)
+@settings(max_examples=15)
 def test_an_event_comes_back_equal_from_its_bytes(record: str, data: st.DataObject) -> None:
     event = data.draw(events(record))
     wire = Wire(MemoryRegistry())
@@ -120,6 +120,7 @@ def test_what_has_no_confluent_frame_is_undecodable_and_asks_nobody(
 
 
 @given(event=any_event(), data=st.data())
+@settings(max_examples=50)
 def test_a_truncated_body_is_undecodable(event: Event, data: st.DataObject) -> None:
     body = to_avro(event)
     cut = data.draw(st.integers(0, len(body) - 1))
@@ -128,13 +129,14 @@ def test_a_truncated_body_is_undecodable(event: Event, data: st.DataObject) -> N
 
 
 @given(event=any_event(), more=st.binary(min_size=1, max_size=8))
+@settings(max_examples=50)
 def test_bytes_after_the_record_are_undecodable(event: Event, more: bytes) -> None:
     with pytest.raises(UndecodableError, match=rf"^{len(more)} bytes follow"):
         from_avro(type(event).__name__, to_avro(event) + more)
 
 
 @given(record=st.sampled_from(sorted(RECORDS)), body=st.binary(max_size=200))
-@settings(max_examples=300)
+@settings(max_examples=200)
 def test_garbage_is_an_event_or_undecodable_and_nothing_else(record: str, body: bytes) -> None:
     try:
         assert isinstance(from_avro(record, body), RECORDS[record])
@@ -143,7 +145,7 @@ def test_garbage_is_an_event_or_undecodable_and_nothing_else(record: str, body: 
 
 
 @given(event=any_event(), data=st.data())
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_a_flipped_bit_gives_an_event_or_undecodable_and_nothing_else(event: Event, data: st.DataObject) -> None:
     body = bytearray(to_avro(event))
     body[data.draw(st.integers(0, len(body) - 1))] ^= 1 << data.draw(st.integers(0, 7))

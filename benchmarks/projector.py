@@ -1,0 +1,105 @@
+"""How many positions a second the projector's store takes, beside raw COPY of the same rows into a bare table.
+
+Run it with the address of an empty, migrated database: `python -m benchmarks.projector DATABASE_URL`. It leaves rows behind.
+"""
+
+import io
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+
+import psycopg2
+
+from schemas.events import Position, TrackObservation, TracksObserved
+from schemas.topics import TRACKS
+from stream_processors.projections.binary import copy_data
+from stream_processors.projections.rows import rows_of
+from stream_processors.projections.rules import TRACK_POSITION, Row
+from stream_processors.projections.timescale import TimescaleStore, libpq_url
+
+CAMERAS = 10
+PEOPLE = 8
+FRAMES = 125  # a camera and batch
+BATCHES = 8
+FRAME_MS = {"1 Hz: every observation is a new row": 1_000, "10 Hz: one observation in ten is": 100}
+BARE = "CREATE UNLOGGED TABLE IF NOT EXISTS bare_positions AS SELECT * FROM track_positions WITH NO DATA"
+
+
+def frames(start_ms: int, frame_ms: int) -> list[TracksObserved]:
+    """One batch: `FRAMES` frames of each camera, `PEOPLE` in each frame."""
+    return [
+        _frame(f"camera-{camera}", start_ms + number * frame_ms)
+        for number in range(FRAMES)
+        for camera in range(CAMERAS)
+    ]
+
+
+def _frame(camera_id: str, observed_at: int) -> TracksObserved:
+    tracks = tuple(
+        TrackObservation(track_no=person + 1, x1=10.5 * person, y1=20.25, x2=10.5 * person + 60, y2=220.75, score=0.8)
+        for person in range(PEOPLE)
+    )
+    position = Position(epoch=0, partition=0, offset=observed_at, index=0)
+    return TracksObserved(
+        camera_id=camera_id, position=position, session="s", seq=0, observed_at=observed_at, width=1920, height=1080,
+        zones_revision=1, tracks=tracks,
+    )  # fmt: skip
+
+
+def measure(label: str, batches: list[list[TracksObserved]], write: Callable[[list[TracksObserved]], int]) -> None:
+    """Print observations and rows a second, and this process's share of the time."""
+    began, used = time.perf_counter(), time.process_time()
+    rows = sum(write(batch) for batch in batches)
+    seconds, cpu = time.perf_counter() - began, time.process_time() - used
+    observations = sum(len(batch) for batch in batches) * PEOPLE
+    print(f"{label:60} {observations / seconds:12,.0f} {rows / seconds:12,.0f} {cpu / seconds:9.0%}")
+
+
+def main(database_url: str) -> None:
+    """Measure the store at two frame rates, then the yardstick."""
+    print(f"{'':60} {'observed/s':>12} {'rows/s':>12} {'client':>9}")
+    start = time.time_ns() // 1_000_000 // 86_400_000 * 86_400_000
+    with (
+        closing(TimescaleStore(database_url)) as store,
+        closing(psycopg2.connect(libpq_url(database_url))) as connection,
+    ):
+        for label, frame_ms in FRAME_MS.items():
+            length = FRAMES * frame_ms
+            batches = [frames(start + number * length, frame_ms) for number in range(BATCHES)]
+            start += BATCHES * length
+            measure(f"store, {label}", batches, lambda batch: _through_store(store, batch))
+        _yardstick(connection, batches)
+
+
+def _through_store(store: TimescaleStore, batch: list[TracksObserved]) -> int:
+    offset = store.next_offset(TRACKS, 0)
+    store.write(TRACKS, 0, offset, offset + len(batch), batch)
+    return len({(event.camera_id, event.observed_at // 1_000) for event in batch}) * PEOPLE
+
+
+def _yardstick(connection: psycopg2.extensions.connection, batches: list[list[TracksObserved]]) -> None:
+    """Binary COPY, encoded beforehand, of every position into a table without index, log or guard."""
+    with connection.cursor() as cursor:
+        cursor.execute(BARE)
+    connection.commit()
+    encoded = {id(batch): _encoded(batch) for batch in batches}
+
+    def copy(batch: list[TracksObserved]) -> int:
+        columns = ", ".join(TRACK_POSITION.types)
+        with connection, connection.cursor() as cursor:
+            cursor.copy_expert(
+                f"COPY bare_positions ({columns}) FROM STDIN (FORMAT binary)", io.BytesIO(encoded[id(batch)])
+            )
+        return len(batch) * PEOPLE
+
+    measure("yardstick: encoded before, raw COPY, no index, no log", batches, copy)
+
+
+def _encoded(batch: list[TracksObserved]) -> bytes:
+    rows: list[Row] = [row for event in batch for rule, row in rows_of(event) if rule is TRACK_POSITION]
+    return copy_data(tuple(TRACK_POSITION.types.values()), rows)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,66 @@
+"""What the sender of a command can mend, with the path of the input it concerns."""
+
+import re
+
+import msgspec
+
+from graphql_api.commands import Answer
+from graphql_api.described import output
+from schemas import events
+from schemas.events import Command, CommandRefused
+
+
+@output
+class UserError:
+    """Something the sender can mend; `field` is the path of the input it concerns.
+
+    Codes: REVISION_CONFLICT, INVALID or the fault's own code, TIMEOUT, and reasons of refusal such as UNSIGNED.
+    """
+
+    code: str
+    message: str
+    field: list[str] | None = None
+
+
+def malformed(wanted: Command) -> list[UserError]:
+    """What the command's record itself cannot hold, such as an empty id or a negative time."""
+    empty = [name for name in ("camera_id", "command_id") if not getattr(wanted, name)]
+    faults = [UserError(code="INVALID", message=f"`{name}` must not be empty.", field=_path(name)) for name in empty]
+    try:
+        msgspec.convert(msgspec.to_builtins(wanted), type(wanted))
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `$.")
+        faults.append(UserError(code="INVALID", message=message, field=_path(path.rstrip("`"))))
+    return faults
+
+
+def user_errors(answer: Answer | None) -> list[UserError]:
+    """What the sender can mend, from the camera's answer; none when it accepted."""
+    match answer:
+        case None:
+            message = "The camera did not answer in time; it may still. Send the same commandId again to learn more."
+            return [UserError(code="TIMEOUT", message=message)]
+        case CommandRefused(reason="REVISION_CONFLICT"):
+            message = f"Revision {answer.revision} is in force. Read it, apply your change to it and try again."
+            return [UserError(code="REVISION_CONFLICT", message=message, field=["ifRevision"])]
+        case CommandRefused(faults=()):
+            return [UserError(code=answer.reason, message="The camera refused the command.")]
+        case CommandRefused():
+            return [UserError(code=f.code, message=f.message, field=_path(f.path)) for f in answer.faults]
+        case events.RecordRefused():
+            return [
+                UserError(code=answer.reason, message=f"The command was not taken: {answer.detail or answer.reason}.")
+            ]
+        case _:
+            return []
+
+
+def _path(path: str) -> list[str]:
+    """`zones[1].min_stay_ms` as the path of the input: input, zones, 1, minStayMs."""
+    steps = [_camel(step) for step in re.findall(r"[^.\[\]]+", path)]
+    return ["commandId"] if steps == ["commandId"] else ["input", *steps]
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(part.capitalize() for part in rest)

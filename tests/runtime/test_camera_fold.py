@@ -1,0 +1,191 @@
+"""The shell around the fold: what it lets through, what it refuses and names, and what it hands on."""
+
+import asyncio
+import struct
+
+import msgspec
+import pytest
+
+from schemas.events import CameraSnapshot, DefineZones, Position, RecordRefused, TracksObserved, Zone, ZonesDefined
+from schemas.registry import RegistryUnavailableError
+from schemas.topics import CAMERA_EVENTS, CAMERA_SNAPSHOTS, DEAD_LETTERS, TRACKS
+from schemas.wire import Wire, schema_text
+from stream_processors.agents.cameras import HOUR_MS
+from stream_processors.domain.camera import CameraState
+from stream_processors.runtime import snapshots
+from stream_processors.runtime.checkpoint import Message, Outgoing
+from tests.runtime.logs import START, frame, make_fold, make_wire, message, signed
+
+ZONE = Zone(zone_id="z", name="Desk", kind="WORK", polygon=((0.0, 0.0), (1.0, 0.0), (1.0, 1.0)))
+DEFINE = DefineZones(camera_id="c1", command_id="k1", zones=(ZONE,))
+
+
+def apply(wire: Wire, *messages: Message) -> tuple[CameraState, list[Outgoing]]:
+    """Fold messages from an empty state; the outputs of the last one."""
+    fold = make_fold(wire)
+    state, outputs = CameraState("c1"), list[Outgoing]()
+    for each in messages:
+        state, outputs = asyncio.run(fold.apply(state, each))
+    return state, outputs
+
+
+@pytest.fixture
+def wire() -> Wire:
+    return make_wire()
+
+
+REFUSED = {
+    "bytes that are no Avro": ("UNDECODABLE", b"hello", b"c1"),
+    "no value": ("UNDECODABLE", None, b"c1"),
+    "an id nobody registered": ("UNKNOWN_SCHEMA", struct.pack(">bI", 0, 999) + b"x", b"c1"),
+    "a frame under another camera's key": ("WRONG_KEY", "frame", b"c2"),
+    "a frame without a key": ("WRONG_KEY", "frame", None),
+    "an unsigned command": ("UNSIGNED", "command", b"c1"),
+    "a derived record": ("UNDECODABLE", "derived", b"c1"),
+    "a frame whose boxes and scores do not fit": ("POISON", "malformed", b"c1"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_record_that_cannot_be_folded_is_named_kept_and_changes_nothing(name: str, wire: Wire) -> None:
+    reason, what, key = REFUSED[name]
+    records = {
+        "frame": frame(0),
+        "command": DEFINE,
+        "derived": CameraSnapshot(
+            camera_id="c1", format=1, fold_version=1, epoch=0, partition=0, next_offset=0, watermark=0, state=b""
+        ),
+        "malformed": msgspec.structs.replace(frame(0), scores=b"\0\0\0"),
+    }
+    value = wire.encode(records[what]) if isinstance(what, str) else what
+    before = CameraState("c1")
+    state, outputs = asyncio.run(make_fold(wire).apply(before, message(value, 7, key=key)))
+    assert state is before
+    letter, named = outputs
+    assert letter.topic == DEAD_LETTERS
+    assert letter.value == (value or b"")
+    headers = dict(letter.headers)
+    assert (headers["reason"], headers["offset"]) == (reason.encode(), b"7")
+    refusal = wire.decode(named.value)
+    assert isinstance(refusal, RecordRefused)
+    assert named.topic == CAMERA_EVENTS
+    assert (refusal.reason, refusal.position.offset) == (reason, 7)
+
+
+def test_a_signed_command_is_folded(wire: Wire) -> None:
+    _, (defined,) = apply(wire, signed(wire, DEFINE, 0))
+    assert isinstance(wire.decode(defined.value), ZonesDefined)
+
+
+def test_a_command_appended_after_its_expiry_is_refused(wire: Wire) -> None:
+    _, (_, named) = apply(wire, signed(wire, DEFINE, 10, expires_at=START))
+    refusal = wire.decode(named.value)
+    assert isinstance(refusal, RecordRefused)
+    assert refusal.reason == "EXPIRED"
+
+
+def test_a_command_signed_for_one_camera_is_refused_in_anothers_log(wire: Wire) -> None:
+    stolen = signed(wire, DEFINE, 0)
+    other = msgspec.structs.replace(DEFINE, camera_id="c2")
+    moved = message(wire.encode(other), 0, key=b"c2", headers=stolen.headers)
+    _, (_, named) = apply(wire, moved)
+    refusal = wire.decode(named.value)
+    assert isinstance(refusal, RecordRefused)
+    assert refusal.reason == "UNSIGNED"
+
+
+def test_the_detectors_time_travels_beside_the_tracks(wire: Wire) -> None:
+    timed = message(wire.encode(frame(0)), 0, headers=[("detector-ms", b"13.5"), ("other", b"x")])
+    _, outputs = apply(wire, timed)
+    (tracks,) = [output for output in outputs if output.topic == TRACKS]
+    assert isinstance(wire.decode(tracks.value), TracksObserved)
+    assert tracks.headers == [("detector-ms", b"13.5")]
+
+
+def test_the_first_frame_of_an_hour_leaves_the_state_before_it_as_a_snapshot(wire: Wire) -> None:
+    records = [frame(seq) for seq in range(4)]
+    assert records[2].observed_at % HOUR_MS == 0
+    before, _ = apply(wire, *(message(wire.encode(each), offset) for offset, each in enumerate(records[:2])))
+    _, at_hour = apply(wire, *(message(wire.encode(each), offset) for offset, each in enumerate(records[:3])))
+    (kept,) = [wire.decode(output.value) for output in at_hour if output.topic == CAMERA_SNAPSHOTS]
+    assert isinstance(kept, CameraSnapshot)
+    assert kept.next_offset == 2
+    restored = snapshots.load(kept)
+    assert snapshots.dump(restored, _position(2)) == snapshots.dump(before, _position(2))
+    _, after = apply(wire, *(message(wire.encode(each), offset) for offset, each in enumerate(records)))
+    assert not [output for output in after if output.topic == CAMERA_SNAPSHOTS]
+
+
+def test_a_snapshot_restores_the_state_and_where_to_go_on(wire: Wire) -> None:
+    fold = make_fold(wire)
+    state, _ = apply(wire, message(wire.encode(frame(0)), 0), message(wire.encode(frame(1)), 1))
+    raw = fold.dump(state, 0, 2)
+    restored, next_offset = fold.restore(b"c1", 0, raw)
+    assert next_offset == 2
+    assert fold.dump(restored, 0, 2) == raw
+    third = message(wire.encode(frame(2)), 2)
+    assert asyncio.run(fold.apply(restored, third))[1] == asyncio.run(fold.apply(state, third))[1]
+
+
+def test_a_snapshot_of_another_partition_is_never_used(wire: Wire) -> None:
+    fold = make_fold(wire)
+    raw = fold.dump(CameraState("c1"), 3, 2)
+    with pytest.raises(snapshots.UnusableSnapshotError, match="partition 3"):
+        fold.restore(b"c1", 0, raw)
+
+
+@pytest.mark.parametrize("change", [{"format": 99}, {"fold_version": 99}])
+def test_a_snapshot_of_newer_code_says_so(change: dict[str, int], wire: Wire) -> None:
+    snapshot = wire.decode(make_fold(wire).dump(CameraState("c1"), 0, 2))
+    assert isinstance(snapshot, CameraSnapshot)
+    with pytest.raises(snapshots.UnusableSnapshotError, match="newer"):
+        snapshots.load(msgspec.structs.replace(snapshot, **change))
+
+
+def test_a_damaged_snapshot_is_named(wire: Wire) -> None:
+    snapshot = wire.decode(make_fold(wire).dump(CameraState("c1"), 0, 2))
+    assert isinstance(snapshot, CameraSnapshot)
+    with pytest.raises(snapshots.UnusableSnapshotError, match="damaged"):
+        snapshots.load(msgspec.structs.replace(snapshot, state=snapshot.state[:-3]))
+
+
+class ForgetfulRegistry:
+    """A registry that is away for the first questions about an id."""
+
+    def __init__(self, schemas: dict[int, str], absences: int) -> None:
+        self._schemas = schemas
+        self.absences = absences
+
+    def register(self, subject: str, schema: str) -> int:
+        raise NotImplementedError
+
+    def schema(self, schema_id: int) -> str | None:
+        if self.absences:
+            self.absences -= 1
+            raise RegistryUnavailableError("away")
+        return self._schemas.get(schema_id)
+
+
+def test_while_the_registry_is_away_a_record_waits_and_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stream_processors.agents.cameras.RETRY_S", 0.0)
+    writer = make_wire()
+    value = writer.encode(frame(0))
+    (schema_id,) = struct.unpack_from(">I", value, 1)
+    registry = ForgetfulRegistry({schema_id: schema_text("FrameObserved")}, absences=3)
+    fold = make_fold(_Reading(registry, writer))
+    state, outputs = asyncio.run(fold.apply(CameraState("c1"), message(value, 0)))
+    assert registry.absences == 0
+    assert state.admission.accepted == 1
+    assert [output.topic for output in outputs if output.topic == DEAD_LETTERS] == []
+
+
+class _Reading(Wire):
+    """Reads through one registry and writes as another wire does."""
+
+    def __init__(self, registry: ForgetfulRegistry, writer: Wire) -> None:
+        super().__init__(registry)
+        self.encode = writer.encode  # type: ignore[method-assign]
+
+
+def _position(offset: int) -> Position:
+    return Position(epoch=0, partition=0, offset=offset, index=0)
