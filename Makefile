@@ -2,22 +2,25 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: help setup lock format lint types test test-full demo up down bench check
+.PHONY: help setup lock format lint types test test-full demo up down docs bench check
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-.venv/.ready: requirements.lock pyproject.toml
+.venv/.ready: requirements-dev.lock pyproject.toml
 	$(PYTHON) -m venv .venv || { echo "Python 3.11 with venv is missing; on Debian: apt-get install python3.11-venv, or name another with PYTHON=..." >&2; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
 setup: .venv/.ready ## Make .venv with the locked dependencies
 
-lock: ## Resolve the dependencies anew into requirements.lock
-	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links \
-		--no-emit-trusted-host --no-header --extra local --extra dev --output-file requirements.lock pyproject.toml
+COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header --no-emit-index-url \
+	--no-emit-find-links --no-emit-trusted-host pyproject.toml
+
+lock: ## Resolve the dependencies anew: requirements.lock for servers, requirements-dev.lock for work on Aforo
+	$(COMPILE) --extra local --extra dev --output-file requirements-dev.lock
+	$(COMPILE) --constraint requirements-dev.lock --output-file requirements.lock
 
 format: setup ## Format the code
 	$(BIN)/ruff format .
@@ -45,6 +48,9 @@ up: setup ## Start Kafka, the schema registry and TimescaleDB
 
 down: ## Stop them
 	@$(BIN)/aforo down
+
+docs: setup ## Write the documents that are made from the code
+	$(BIN)/python -m tools.document
 
 bench: setup ## Measure, and print the figures
 	$(BIN)/python -m benchmarks

@@ -71,7 +71,9 @@ def audit(kafka: KafkaSettings, wire: Wire, verifier: Verifier, database_url: st
     account = Account()
     expected = asyncio.run(_refold(account, _records(kafka, [CAMERA_LOG]), wire, verifier))
     published = Counter((message.topic(), message.value()) for message in _records(kafka, FACTS))
-    account.folded = sum(isinstance(wire.decode(value), TracksObserved) for topic, value in published if topic == TRACKS)
+    account.folded = sum(
+        isinstance(wire.decode(value), TracksObserved) for topic, value in published if topic == TRACKS
+    )
     account.outputs = len(published)
     account.duplicates = published.total() - len(published)
     account.contradictory = len(published.keys() - expected)
@@ -81,9 +83,7 @@ def audit(kafka: KafkaSettings, wire: Wire, verifier: Verifier, database_url: st
     return account
 
 
-async def _refold(
-    account: Account, log: Iterable[Message], wire: Wire, verifier: Verifier
-) -> set[tuple[str, bytes]]:
+async def _refold(account: Account, log: Iterable[Message], wire: Wire, verifier: Verifier) -> set[tuple[str, bytes]]:
     """What the fold says of the log: every output with its topic."""
     fold = CameraFold(wire, verifier)
     states: dict[bytes, CameraState] = {}

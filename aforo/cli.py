@@ -15,6 +15,7 @@ from aforo.settings import ConfigurationError, Settings, documented, load
 from infra.local.errors import LocalStackError
 from infra.local.stack import Stack
 from infra.local.tools import ensure_tools
+from schemas.signing import KeyFileError
 
 P = ParamSpec("P")
 BEGAN = time.monotonic()
@@ -30,7 +31,7 @@ def with_settings(command: Callable[Concatenate[Settings, P], None]) -> Callable
             settings = load()
             logs.configure(settings.log)
             command(settings, *args, **kwargs)
-        except (ConfigurationError, LocalStackError) as error:
+        except (ConfigurationError, KeyFileError, LocalStackError) as error:
             raise click.ClickException(str(error)) from error
 
     return run

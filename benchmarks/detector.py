@@ -4,7 +4,7 @@ import argparse
 import platform
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -38,13 +38,13 @@ def cpu_flags() -> set[str]:
     return {flag for line in lines if line.startswith(("flags", "Features")) for flag in line.split()}
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("video", type=Path)
     parser.add_argument("--model", type=Path, help="an .onnx file; default: the packaged NanoDet")
     parser.add_argument("--frames", type=int, default=300)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
 
     detector = load_detector(options.model)
     times_ms, people = [], 0

@@ -31,7 +31,7 @@ def frames(people: int) -> Iterator[FrameObserved]:
         place = place + speed / FPS
         speed = np.where((place < 0) | (place > limits), -speed, speed)
         corner = place + rng.normal(0, 1, place.shape)
-        boxes = np.concatenate([corner, corner + [60, 160]], axis=1).astype("<f4")
+        boxes = np.concatenate([corner, corner + np.array([60, 160])], axis=1).astype("<f4")
         scores = rng.uniform(0.7, 0.95, people).astype("<f4")
         yield FrameObserved(camera_id="c", session="s", seq=seq, observed_at=START + seq * 1_000 // FPS, width=WIDTH,
                             height=HEIGHT, boxes=boxes.tobytes(), scores=scores.tobytes())  # fmt: skip
@@ -71,11 +71,15 @@ def tracker_seconds(log: list[FrameObserved]) -> float:
 
 def main() -> None:
     """Print the table."""
-    print(f"{'people':>6}  {'tracker':>9}  {'fold':>9}  {'fold + Avro':>11}  {'fold / tracker':>14}   frames/s, one thread")
+    print(
+        f"{'people':>6}  {'tracker':>9}  {'fold':>9}  {'fold + Avro':>11}  {'fold / tracker':>14}   frames/s, one thread"
+    )
     for people in (8, 20, 46):
         log = list(frames(people))
         alone, whole, encoded = tracker_seconds(log), fold_seconds(log, encode=False), fold_seconds(log, encode=True)
-        print(f"{people:>6}  {FRAMES / alone:>9.0f}  {FRAMES / whole:>9.0f}  {FRAMES / encoded:>11.0f}  {whole / alone:>14.2f}")
+        print(
+            f"{people:>6}  {FRAMES / alone:>9.0f}  {FRAMES / whole:>9.0f}  {FRAMES / encoded:>11.0f}  {whole / alone:>14.2f}"
+        )
 
 
 def _position(offset: int) -> Position:

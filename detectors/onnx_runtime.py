@@ -18,6 +18,9 @@ from detectors.scores import DEFAULT_SCORES, ScoreContract
 _PERSON = "person"
 _USUAL_SIZE = (640, 640)
 
+# A camera's machine tells nobody what it does.
+onnxruntime.disable_telemetry_events()
+
 
 class OnnxDetector:
     """A person detector from an ONNX file in the Ultralytics layout.

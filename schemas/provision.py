@@ -43,10 +43,9 @@ def create_topics(kafka: KafkaSettings) -> list[str]:
         _check_partitions(name, len(existing[name].partitions), kafka.partitions)
     new = [spec for name, spec in topics().items() if name not in existing]
     created = admin.create_topics([_new_topic(spec, kafka) for spec in new]) if new else {}
-    for name, future in created.items():
-        _ignore_race(name, future.exception(_TIMEOUT_S))
+    made = [name for name, future in created.items() if _made(name, future.exception(_TIMEOUT_S))]
     _configure(admin, kafka)
-    return [spec.name for spec in new]
+    return made
 
 
 def register_schemas(registry: HttpRegistry) -> None:
@@ -90,10 +89,10 @@ def _check_partitions(name: str, found: int, wanted: int) -> None:
         )
 
 
-def _ignore_race(name: str, error: BaseException | None) -> None:
-    """Another process may have created the topic meanwhile; anything else is an error."""
+def _made(name: str, error: BaseException | None) -> bool:
+    """Whether this process created the topic; another may have done so meanwhile, anything else is an error."""
     if error is None:
-        return
+        return True
     if isinstance(error, KafkaException) and error.args[0].name() == "TOPIC_ALREADY_EXISTS":
-        return
+        return False
     raise RuntimeError(f"topic {name} could not be created: {error}") from error

@@ -38,7 +38,7 @@ class _Watch:
     session: Session
     since: datetime
     figures: table.Figures = field(default_factory=table.Figures)
-    lag: Lag = Lag(0, 0)
+    lag: Lag = field(default_factory=lambda: Lag(0, 0))
 
     def refresh(self) -> None:
         """Ask again; what cannot be asked just now stays as it was and shows as a fault at the end if it lasts."""
@@ -49,7 +49,9 @@ class _Watch:
             return
 
     def render(self) -> RenderableType:
-        return table.render({camera: viewer.seen for camera, viewer in self.session.viewers.items()}, self.figures, self.lag)
+        return table.render(
+            {camera: viewer.seen for camera, viewer in self.session.viewers.items()}, self.figures, self.lag
+        )
 
     @property
     def first_track_at(self) -> float | None:
@@ -103,7 +105,9 @@ def _await_first_track(watch: _Watch, console: Console, began: float, stopped: C
     deadline = time.monotonic() + FIRST_TRACK_WITHIN_S
     while watch.first_track_at is None and not stopped():
         if time.monotonic() > deadline:
-            raise SessionError(f"no person on any screen within {FIRST_TRACK_WITHIN_S:.0f} s; see the logs of edge and cameras")
+            raise SessionError(
+                f"no person on any screen within {FIRST_TRACK_WITHIN_S:.0f} s; see the logs of edge and cameras"
+            )
         time.sleep(0.1)
     if watch.first_track_at is not None:
         console.print(f"first live track {watch.first_track_at - began:.1f} s after the start")

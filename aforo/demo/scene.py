@@ -3,7 +3,9 @@
 from typing import Any
 
 
-def _zone(zone_id: str, name: str, kind: str, corners: list[tuple[float, float]], capacity: int | None) -> dict[str, Any]:
+def _zone(
+    zone_id: str, name: str, kind: str, corners: list[tuple[float, float]], capacity: int | None
+) -> dict[str, Any]:
     polygon = [{"x": x, "y": y} for x, y in corners]
     return {"zoneId": zone_id, "name": name, "kind": kind, "polygon": polygon, "capacity": capacity}
 

@@ -45,7 +45,9 @@ def settings_of_its_own(settings: Settings, cameras: Sequence[Mapping[str, objec
     """Settings of a session: a data folder of its own, made anew, ports that are free, and these cameras."""
     folder = settings.local.data_dir / "demo"
     shutil.rmtree(folder, ignore_errors=True)
-    ports = {name: _free(getattr(settings.local, name)) for name in LocalSettings.model_fields if name.endswith("_port")}
+    ports = {
+        name: _free(getattr(settings.local, name)) for name in LocalSettings.model_fields if name.endswith("_port")
+    }
     local = settings.local.model_copy(update={"data_dir": folder, **ports})
     stack = Stack(local)
     return Settings.model_validate(
@@ -123,7 +125,9 @@ class Session:
 
     def catch_up(self) -> None:
         """Wait until everything in the log is folded and stored."""
-        self.wait_until(lambda: self.lag() == Lag(0, 0), "the log to be folded and stored", "projector", CAUGHT_UP_WITHIN_S)
+        self.wait_until(
+            lambda: self.lag() == Lag(0, 0), "the log to be folded and stored", "projector", CAUGHT_UP_WITHIN_S
+        )
 
     def wait_until(
         self, condition: Callable[[], bool], what: str, name: str = "cameras", within_s: float = READY_WITHIN_S
@@ -137,7 +141,9 @@ class Session:
         while not condition():
             if ended := self.children.ended():
                 (process, status), *_ = ended.items()
-                raise SessionError(f"the process {process} ended with status {status}; see {self.children.log(process)}")
+                raise SessionError(
+                    f"the process {process} ended with status {status}; see {self.children.log(process)}"
+                )
             if time.monotonic() > deadline:
                 raise SessionError(f"waited {within_s:.0f} s for {what}; see {self.children.log(name)}")
             time.sleep(0.2)

@@ -65,11 +65,11 @@ def _minute_of(moment: datetime) -> datetime:
 def render(seen: Mapping[str, Seen], figures: Figures, lag: Lag) -> RenderableType:
     """The table of the running system."""
     latencies = [latency for each in seen.values() for latency in each.latencies_ms]
+    total = {name: _percent(figures.total.get(name)) for name in ("efficiency", "utilisation", "coverage")}
+    speed = f"p50 {_quantile(latencies, 50)}, p99 {_quantile(latencies, 99)} of {len(latencies)} frames"
     lines = [
-        f"efficiency {_percent(figures.total.get('efficiency'))}   utilisation {_percent(figures.total.get('utilisation'))}   "
-        f"coverage {_percent(figures.total.get('coverage'))}",
-        f"capture to WebSocket less the detector: p50 {_quantile(latencies, 50)}  p99 {_quantile(latencies, 99)}  "
-        f"({len(latencies)} frames, {os.cpu_count()} cores)",
+        f"efficiency {total['efficiency']}   utilisation {total['utilisation']}   coverage {total['coverage']}",
+        f"capture to WebSocket, less the detector: {speed} ({os.cpu_count()} cores)",
         f"records behind: fold {lag.fold}, database {lag.database}",
     ]
     return Group(_cameras(seen), _zone_table(seen, figures), Text("\n".join(lines)))

@@ -124,7 +124,9 @@ class Viewer(threading.Thread):
         with connect(self._url, subprotocols=[Subprotocol("graphql-transport-ws")], max_size=2**22) as socket:
             socket.send(json.dumps({"type": "connection_init"}))
             variables = {"camera": self._camera}
-            socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": {"query": LIVE, "variables": variables}}))
+            socket.send(
+                json.dumps({"id": "1", "type": "subscribe", "payload": {"query": LIVE, "variables": variables}})
+            )
             while not self._ending.is_set():
                 try:
                     message = json.loads(socket.recv(timeout=1))

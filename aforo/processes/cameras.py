@@ -1,8 +1,6 @@
 """The process that folds camera logs."""
 
-from prometheus_client import start_http_server
-
-from aforo.processes import keys, waiting
+from aforo.processes import keys, metrics, waiting
 from aforo.settings import Settings
 from schemas.registry import HttpRegistry
 from stream_processors.agents.cameras import cameras_app
@@ -11,8 +9,7 @@ from stream_processors.runtime.faust_app import run_worker
 
 def run(settings: Settings) -> None:
     """Fold camera logs until SIGTERM."""
-    if settings.process.metrics_port:
-        start_http_server(settings.process.metrics_port, addr="127.0.0.1")
+    metrics.serve(settings.process)
     waiting.kafka_with_topics(settings.kafka)
     app = cameras_app(
         settings.kafka,

@@ -3,7 +3,7 @@
 import signal
 import threading
 
-from aforo.processes import waiting
+from aforo.processes import metrics, waiting
 from aforo.settings import Settings
 from producers.edge import run_edge
 from producers.publisher import KafkaCameraLog
@@ -15,6 +15,7 @@ def run(settings: Settings) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    metrics.serve(settings.process)
     waiting.kafka_with_topics(settings.kafka)
     log = KafkaCameraLog(settings.kafka, waiting.wire(HttpRegistry(settings.registry.url)))
     try:

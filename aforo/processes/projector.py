@@ -1,8 +1,6 @@
 """The process that writes the database."""
 
-from prometheus_client import start_http_server
-
-from aforo.processes import waiting
+from aforo.processes import metrics, waiting
 from aforo.processes.init import DATABASE_WAIT_S
 from aforo.settings import Settings, database_url
 from infra.timescale.migrate import upgrade
@@ -12,8 +10,7 @@ from stream_processors.agents.projector import run_projector
 
 def run(settings: Settings) -> None:
     """Write the database until SIGTERM."""
-    if settings.process.metrics_port:
-        start_http_server(settings.process.metrics_port, addr="127.0.0.1")
+    metrics.serve(settings.process)
     waiting.kafka_with_topics(settings.kafka)
     upgrade(database_url(settings), wait_s=DATABASE_WAIT_S)
     wire = waiting.wire(HttpRegistry(settings.registry.url))

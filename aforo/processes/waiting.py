@@ -29,11 +29,11 @@ def wait_for(what: str, attempt: Callable[[], Result], *errors: type[Exception])
         except errors as error:
             if time.monotonic() - said_at >= SAY_AGAIN_AFTER_S:
                 said_at = time.monotonic()
-                log.warning(f"waiting for {what}", reason=str(error))
+                log.warning("waiting", service=what, reason=str(error))
             time.sleep(RETRY_S)
         else:
             if said_at > 0:
-                log.info(f"{what} is there")
+                log.info("no longer waiting", service=what)
             return result
 
 

@@ -10,7 +10,17 @@ import time
 import faust
 import structlog
 
-from schemas.events import CameraSilent, CameraSnapshot, Command, Event, FrameObserved, LogRecord, Position, RecordRefused, Refusal
+from schemas.events import (
+    CameraSilent,
+    CameraSnapshot,
+    Command,
+    Event,
+    FrameObserved,
+    LogRecord,
+    Position,
+    RecordRefused,
+    Refusal,
+)
 from schemas.registry import RegistryUnavailableError
 from schemas.settings import KafkaSettings
 from schemas.signing import VALID_FOR_MS, ExpiredError, Signer, UnsignedError, Verifier
@@ -193,7 +203,13 @@ class Watchdog:
 
 
 def cameras_app(
-    kafka: KafkaSettings, wire: Wire, signer: Signer, verifier: Verifier, *, instance: str = "", silent_after_s: float = 10.0
+    kafka: KafkaSettings,
+    wire: Wire,
+    signer: Signer,
+    verifier: Verifier,
+    *,
+    instance: str = "",
+    silent_after_s: float = 10.0,
 ) -> faust.App:
     """The app that folds the camera log; start it with `runtime.faust_app.run_worker`."""
     app = make_app(APP, kafka, instance=instance)

@@ -104,7 +104,7 @@ def _frame(state: CameraState, cause: Position, frame: FrameObserved, appended_a
         named = state.admission.refusing != reason
         refused = RecordRefused(position=cause, camera_id=frame.camera_id, reason=reason, detail=_which(frame))
         return replace(state, admission=state.admission.refusing_for(reason)), [refused] if named else []
-    boxes, scores = _detections(frame)
+    detections = _detections(frame)
     since: int | None = state.watermark
     tracked: list[Output] = []
     zoned: list[Output] = []
@@ -112,28 +112,23 @@ def _frame(state: CameraState, cause: Position, frame: FrameObserved, appended_a
         since = None
         state, tracked, zoned = _end_tracks(state, cause, "GAP")
     state = replace(state, admission=state.admission.accepting(frame))
-    state, seen, facts_of_zones = _track(state, cause, frame, boxes, scores, since)
+    state, seen, facts_of_zones = _track(state, cause, frame, detections, since)
     state, status = _with_status(state, cause, "STREAMING")
     return state, [*tracked, *seen, *zoned, *facts_of_zones, *status]
 
 
 def _track(
-    state: CameraState, cause: Position, frame: FrameObserved, boxes: Floats, scores: Floats, since: int | None
+    state: CameraState, cause: Position, frame: FrameObserved, detections: tracker.Frame, since: int | None
 ) -> tuple[CameraState, list[Output], list[Output]]:
     """Track an accepted frame and fold what it shows into the zones."""
-    contract = tracker.ScoreContract(frame.score_floor, frame.score_high, frame.score_birth, frame.low_only_ms)
-    tracks, found = tracker.update(
-        state.tracker,
-        tracker.Frame(frame.observed_at, boxes, scores, contract),
-        track_timeout_ms=state.settings.track_timeout_ms,
-    )
+    tracks, found = tracker.update(state.tracker, detections, track_timeout_ms=state.settings.track_timeout_ms)
     layout, size = state.zones.layout, (frame.width, frame.height)
-    matched = boxes[found.detection]
+    matched, scores = detections.boxes[found.detection], detections.scores[found.detection]
     now = zones.sight(layout, frame.observed_at, found.track_no, matched, size)
     backlog = _backlog(layout, found, size)
     tentative_since = tracker.tentative_since(tracks)
     observed = facts.tracks_observed(
-        cause, frame, layout, (now, matched, scores[found.detection]), backlog, tentative_since=tentative_since,
+        cause, frame, layout, (now, matched, scores), backlog, tentative_since=tentative_since,
         accepted=state.admission.accepted, refused=state.admission.refused,
     )  # fmt: skip
     zone_state, seen = zones.observe(state.zones, [*(sighted for sighted, _, _ in backlog), now])
@@ -281,13 +276,17 @@ def _refused(cause: Position, command: Command, revision: int, found: tuple[Faul
     )
 
 
-def _detections(frame: FrameObserved) -> tuple[Floats, Floats]:
+def _detections(frame: FrameObserved) -> tracker.Frame:
     if frame.width <= 0 or frame.height <= 0:
         raise MalformedFrameError(f"a frame of {frame.width} x {frame.height} pixels")
     if len(frame.boxes) != 4 * len(frame.scores) or len(frame.scores) % _BOX.itemsize:
         raise MalformedFrameError(f"{len(frame.boxes)} bytes of boxes do not fit {len(frame.scores)} bytes of scores")
-    boxes = np.frombuffer(frame.boxes, _BOX).astype(np.float64).reshape(-1, 4)
-    return boxes, np.frombuffer(frame.scores, _BOX).astype(np.float64)
+    return tracker.Frame(
+        frame.observed_at,
+        np.frombuffer(frame.boxes, _BOX).astype(np.float64).reshape(-1, 4),
+        np.frombuffer(frame.scores, _BOX).astype(np.float64),
+        tracker.ScoreContract(frame.score_floor, frame.score_high, frame.score_birth, frame.low_only_ms),
+    )
 
 
 def _which(frame: FrameObserved) -> str:

@@ -35,7 +35,7 @@ def numbered(outputs: Iterable[Output]) -> list[Output]:
     return [each.numbered(index) for index, each in enumerate(outputs)]
 
 
-def tracks_observed(  # noqa: PLR0913 - the record has these parts
+def tracks_observed(
     cause: Position,
     frame: FrameObserved,
     layout: Layout,

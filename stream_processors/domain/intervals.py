@@ -39,7 +39,9 @@ def subtract(left: Iterable[Interval], right: Sequence[Interval]) -> list[Interv
 
 def most_at_once(intervals: Iterable[Interval]) -> int:
     """The largest number of intervals that share a moment; one that ends as another begins does not share it."""
-    edges = sorted((moment, step) for start, end in intervals if start < end for moment, step in ((start, 1), (end, -1)))
+    edges = sorted(
+        (moment, step) for start, end in intervals if start < end for moment, step in ((start, 1), (end, -1))
+    )
     depth = deepest = 0
     for _, step in edges:
         depth += step

@@ -24,7 +24,9 @@ class SessionSeen:
     def adding(self, seq: int) -> "SessionSeen":
         """The memory after accepting a frame beyond or behind the last."""
         if seq > self.last:
-            return SessionSeen(seq, (self.mask << (seq - self.last) if seq - self.last < _WINDOW else 0) % 2**_WINDOW | 1)
+            return SessionSeen(
+                seq, (self.mask << (seq - self.last) if seq - self.last < _WINDOW else 0) % 2**_WINDOW | 1
+            )
         return SessionSeen(self.last, self.mask | 1 << (self.last - seq))
 
 

@@ -83,7 +83,7 @@ def observe(
         cells[number] = _with_cell(mine, zone.zone_id, cell)
         deadlines[rows[index], column] = NEVER if cell is None else presence.deadline(cell, zone)
         changes += [VisitChange(number, zone.zone_id, change) for change in found]
-    return _seen(state, rows, movement, contained, cells, deadlines), changes
+    return _seen(replace(state, cells=cells, deadline=deadlines), rows, movement, contained), changes
 
 
 def end(
@@ -176,12 +176,10 @@ def _with_rows(state: VisitState, track_no: Ints) -> VisitState:
     )
 
 
-def _seen(
-    state: VisitState, rows: Ints, movement: Movement, contained: Bools, cells: Cells, deadline: Ints
-) -> VisitState:
+def _seen(state: VisitState, rows: Ints, movement: Movement, contained: Bools) -> VisitState:
     anchors, seen_at, inside = state.anchors.copy(), state.seen_at.copy(), state.inside.copy()
     anchors[rows], seen_at[rows], inside[rows] = movement.after, movement.observed_at, contained
-    return VisitState(state.track_no, anchors, seen_at, inside, deadline, cells)
+    return replace(state, anchors=anchors, seen_at=seen_at, inside=inside)
 
 
 def _rows(state: VisitState, keep: Bools, cells: Cells) -> VisitState:

@@ -242,8 +242,7 @@ class CheckpointedAgent(Generic[State]):
                 continue  # in the snapshot, and its outputs were durable before it
             folded.state, outputs = await self._fold.apply(folded.state, message)
             folded.next_offset, folded.event, folded.dirty = message.offset + 1, event, True
-            for output in outputs:
-                sends.append(await self._send(output, message.partition))
+            sends += [await self._send(output, message.partition) for output in outputs]
         metrics.FOLD_SECONDS.observe(time.process_time() - started)
         await asyncio.gather(*sends)  # durable before the next batch
 
@@ -269,7 +268,9 @@ class CheckpointedAgent(Generic[State]):
         """A worker stopped by SIGSTOP or a long pause finds its partitions with others when it wakes up."""
         frozen_s = time.monotonic() - self._beat
         if frozen_s > FROZEN_AFTER_S:
-            raise FrozenError(f"the worker stood still for {frozen_s:.1f} s; others may own its partitions, it must not write")
+            raise FrozenError(
+                f"the worker stood still for {frozen_s:.1f} s; others may own its partitions, it must not write"
+            )
 
 
 def _message(event: Any) -> Message:

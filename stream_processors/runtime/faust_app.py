@@ -4,7 +4,9 @@
 see docs/decisions/0003-checkpointed-batch-agent.md. Every app made here stops at the first error and is started again.
 """
 
+import atexit
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -66,8 +68,10 @@ def run_worker(app: faust.App) -> None:
 
 
 def _own_datadir(name: str, instance: str) -> Path:
-    """Faust locks its data folder; nothing of ours is in it."""
-    return Path(tempfile.mkdtemp(prefix=f"{name}-{instance or os.getpid()}-"))
+    """Faust locks its data folder; nothing of ours is in it, so it goes with the process."""
+    folder = Path(tempfile.mkdtemp(prefix=f"{name}-{instance or os.getpid()}-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _credentials(kafka: KafkaSettings) -> SASLCredentials | None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream_processors.domain.boxes import Floats
@@ -114,6 +114,7 @@ def test_no_numbers_whatever_break_the_tracker_or_poison_its_state(rows: list[li
 
 
 @pytest.mark.parametrize("interval_ms", [33, 100, 200, 300])
+@settings(max_examples=30)
 @given(speed=st.floats(-60, 60), pause_ms=st.integers(0, 600))
 def test_a_walker_is_one_track_at_any_frame_rate(interval_ms: int, speed: float, pause_ms: int) -> None:
     """Bounds: up to 0.6 heights a second, hidden for up to 0.6 s; from 30 down to 3.3 frames a second."""

@@ -6,6 +6,7 @@ on them is exact, and so is the oracle.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count
+from random import Random
 from typing import Any, TypeVar
 
 import numpy as np
@@ -36,6 +37,7 @@ START = 28_333_334 * MINUTE  # a whole minute
 BORN = START + 1_000
 
 Body = TypeVar("Body")
+Box = tuple[float, float, float, float]
 Place = Callable[[int], Point | None]  # where somebody's foot is at a moment, 0..1; None: not detected
 
 
@@ -52,7 +54,7 @@ def vertical(line_id: str, x: float, **more: Any) -> Line:
     return Line(line_id=line_id, name=line_id, points=((x, 1.0), (x, 0.0)), **more)
 
 
-def box_at(foot: Point, size: tuple[float, float] = (64, 128)) -> tuple[float, float, float, float]:
+def box_at(foot: Point, size: tuple[float, float] = (64, 128)) -> Box:
     x, y, (width, height) = foot[0] * WIDTH, foot[1] * HEIGHT, size
     return x - width / 2, y - height, x + width / 2, y
 
@@ -208,40 +210,52 @@ def walks(draw: st.DrawFn) -> list[tuple[int, Point]]:
 
 
 @st.composite
-def logs(draw: st.DrawFn, *, edits: bool = True, ends_quiet: bool = True) -> list[LogRecord]:
-    """A camera's log: people in lanes of their own who come, walk, hide and go; edits, losses, silence, duplicates."""
-    people = [draw(_strides()) for _ in range(draw(st.integers(1, 3)))]
-    at, seq, records = START + draw(st.integers(1, MINUTE)), 0, list[LogRecord]()
-    records.append(define(draw(zones_of("a")), draw(zones_of("b")), vertical("door", 0.5, min_stay_ms=300)))
-    for _ in range(draw(st.integers(1, 60))):
-        at, seq = at + draw(st.sampled_from([33, 100, 100, 300, 300, 900, 1_900, 2_500, 70_000])), seq + 1
+def logs(draw: st.DrawFn, *, edits: bool = True) -> list[LogRecord]:
+    """A camera's log: people who come, walk, hide and meet; gaps, losses, silence, edits, repeats; then a long quiet.
+
+    A random generator of its own makes it lively; hypothesis shortens it.
+    """
+    random = Random(draw(st.integers(0, 2**32)))
+    people = [_strides(random) for _ in range(random.randint(1, 4))]
+    at, seq = START + MINUTE - random.randint(0, 5_000), 0
+    records: list[LogRecord] = [define(_room(random, "a"), _room(random, "b"), vertical("door", 0.5, min_stay_ms=300))]
+    for _ in range(draw(st.integers(1, 100))):
+        at, seq = at + random.choice([33, 100, 100, 100, 300, 300, 300, 500, 900]), seq + 1
+        at += random.choice([0] * 60 + [1_500, 2_500, 70_000])
         boxes = [box for person in people if (box := next(person)) is not None]
         records.append(frame(seq, at, boxes, gated=not boxes))
-        records += draw(_between_frames(records[-1], at, edits=edits))
-    if ends_quiet:
-        records.append(frame(seq + 1, at + 3 * MINUTE))
-    return records
+        records += _between_frames(random, records[-1], at, edits=edits)
+    return [*records, frame(seq + 1, at + 3 * MINUTE)]
 
 
-@st.composite
-def _strides(draw: st.DrawFn) -> Iterator[tuple[float, float, float, float] | None]:
-    """One person's boxes, frame by frame: strides of up to a third of the box's width, in a lane of its own height."""
-    random = draw(st.randoms(use_true_random=False))
-    lane = draw(st.sampled_from([0.25, 0.5, 0.75, 1.0]))
+def _room(random: Random, zone_id: str) -> Zone:
+    """A large zone, at times with a bay."""
+    (left, right), (top, bottom) = (random.randint(0, 24) / 64, random.randint(40, 64) / 64), (0.125, random.choice([0.75, 1.0]))
+    bay = (((left + right) / 2, random.choice([top, 0.5, 0.625])),)
+    return Zone(
+        zone_id=zone_id,
+        name=zone_id,
+        kind=random.choice(["WORK", "QUEUE", "REST", "OTHER"]),
+        polygon=((left, top), *(bay if bay[0][1] > top else ()), (right, top), (right, bottom), (left, bottom)),
+        anchor=random.choice(["FOOT", "FOOT", "CENTRE"]),
+        min_stay_ms=random.choice([0, 300, 500, 2_000]),
+        grace_ms=random.choice([0, 400, 2_000, 5_000]),
+    )
 
-    def boxes() -> Iterator[tuple[float, float, float, float] | None]:
-        x = random.randrange(65)
-        while True:
-            x = min(max(x + random.randint(-4, 4), -3), 67)
-            yield None if random.random() < 0.1 else box_at((x / 64, lane), (192, 128))
 
-    return boxes()
+def _strides(random: Random) -> Iterator[Box | None]:
+    """One person's boxes, frame by frame: up to a third of the box's width at a time, mostly one way, often in full view."""
+    x, lane, pace = random.randrange(65), random.choice([0.25, 0.5, 0.75, 1.0]), random.choice([-2, 0, 2])
+    hidden = 0
+    while True:
+        x = min(max(x + pace + random.randint(-2, 2), -3), 67)
+        pace = -pace if random.random() < 0.05 else pace
+        hidden = random.randint(1, 12) if random.random() < 0.02 else max(hidden - 1, 0)
+        yield None if hidden else box_at((x / 64, lane), (192, 128))
 
 
-@st.composite
-def _between_frames(draw: st.DrawFn, last: LogRecord, at: int, *, edits: bool) -> list[LogRecord]:
-    what = draw(st.sampled_from(["nothing"] * 12 + ["again", "silent", "lost", "edit", "off and on", "conflict"]))
-    match what:
+def _between_frames(random: Random, last: LogRecord, at: int, *, edits: bool) -> list[LogRecord]:
+    match random.choice(["nothing"] * 60 + ["again", "silent", "lost", "edit", "edit", "off and on", "conflict"]):
         case "again":
             return [last]
         case "silent":
@@ -253,6 +267,5 @@ def _between_frames(draw: st.DrawFn, last: LogRecord, at: int, *, edits: bool) -
         case "off and on":
             return [configure(enabled=False), frame(10_000 + at % 1_000, at + 1), configure()]
         case "edit" if edits:
-            return [define(*draw(st.lists(st.sampled_from("abc").flatmap(zones_of), unique_by=lambda z: z.zone_id, max_size=3)))]
+            return [define(*(_room(random, name) for name in "abc" if random.random() < 0.6))]
     return []
-

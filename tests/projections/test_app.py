@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -38,10 +39,11 @@ run_projector(kafka, Wire(HttpRegistry(os.environ["REGISTRY"])), os.environ["DAT
 class Site:
     """A camera of its own on the session's broker, and a projector into a database of its own."""
 
-    def __init__(self, stack: Stack, kafka: KafkaSettings, database: str) -> None:
+    def __init__(self, stack: Stack, kafka: KafkaSettings, database: str, output: Path) -> None:
         self.stack = stack
         self.kafka = kafka
         self.database = database
+        self.output = output
         self.camera = f"cam-{uuid.uuid4().hex[:8]}"
         self._wire = Wire(HttpRegistry(stack.registry_url))
         self._producer = Producer(kafka.producer())
@@ -59,8 +61,10 @@ class Site:
         """A projector process, gone at the end however the test ends."""
         environment = os.environ | {
             "BOOTSTRAP": self.kafka.bootstrap, "REGISTRY": self.stack.registry_url, "DATABASE": self.database,
+            "PYTHONUNBUFFERED": "1",
         }  # fmt: skip
-        process = subprocess.Popen([sys.executable, "-c", PROGRAM], env=environment)
+        with self.output.open("w") as output:
+            process = subprocess.Popen([sys.executable, "-c", PROGRAM], env=environment, stdout=output)
         try:
             yield process
         finally:
@@ -79,8 +83,8 @@ class Site:
 
 
 @pytest.fixture
-def site(stack: Stack, kafka: KafkaSettings, database: str) -> Site:
-    return Site(stack, kafka, database)
+def site(stack: Stack, kafka: KafkaSettings, database: str, tmp_path: Path) -> Site:
+    return Site(stack, kafka, database, tmp_path / "projector.log")
 
 
 def eventually(condition: Callable[[], bool], within_s: float = 60.0) -> None:
@@ -138,10 +142,13 @@ def test_an_absent_database_is_waited_for_and_does_not_keep_the_worker_from_endi
         eventually(lambda: site.count("tracks") == 10)
         site.stack.timescale.close_database(name)
         site.produce(*site.ended(10, 20))
+        eventually(lambda: site.output.read_text().count("not currently accepting") > 0)
         query(site.stack.database_url("postgres"), f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
         eventually(lambda: site.count("tracks") == 20)
         site.stack.timescale.close_database(name)
         site.produce(*site.ended(20, 30))
+        waits = site.output.read_text().count("not currently accepting")
+        eventually(lambda: site.output.read_text().count("not currently accepting") > waits)
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=10)
     query(site.stack.database_url("postgres"), f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")

@@ -1,6 +1,7 @@
 """The watchdog says CameraSilent into the log, signed, and decides nothing else."""
 
 import asyncio
+import time
 from collections.abc import Awaitable
 from typing import Any
 
@@ -43,7 +44,7 @@ def topic(monkeypatch: pytest.MonkeyPatch) -> SpokenTo:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [1_000.0]
-    monkeypatch.setattr(cameras.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     return now
 
 
@@ -63,7 +64,7 @@ def test_a_camera_is_called_silent_after_ten_seconds_and_then_each_minute(
     wire: Wire, topic: SpokenTo, clock: list[float]
 ) -> None:
     watchdog, state = Watchdog(None, wire, SIGNER, 10.0), streaming(wire)
-    for second in range(0, 131):
+    for second in range(131):
         clock[0] = 1_000.0 + second
         look(watchdog, state)
     assert len(topic.sent) == 3  # at 10, 70 and 130 s

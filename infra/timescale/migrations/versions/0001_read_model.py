@@ -255,7 +255,7 @@ COMPRESSION = """
 ALTER TABLE track_positions SET (
     timescaledb.compress,
     timescaledb.compress_segmentby = 'camera_id',
-    timescaledb.compress_orderby = 'track_no, second'
+    timescaledb.compress_orderby = 'track_no, second, restatement'
 );
 SELECT add_compression_policy('track_positions', interval '8 days');
 """
