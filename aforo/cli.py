@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Concatenate, ParamSpec
 
 import click
@@ -19,6 +20,8 @@ from schemas.signing import KeyFileError
 
 P = ParamSpec("P")
 BEGAN = time.monotonic()
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
 console = Console(highlight=False)
 
 
@@ -157,6 +160,53 @@ def demo(settings: Settings, *, seconds: int | None) -> None:
     if faults := demo_run.run(settings, console, seconds, BEGAN):
         raise click.ClickException("not everything flowed: " + "; ".join(faults))
     console.print("everything flowed")
+
+
+@main.command()
+@click.option("--input", "log", type=FILE, required=True, help="The log: one JSON record a line, or an Avro container.")
+@click.option("--output", "folder", type=FOLDER, required=True, help="The folder for what the fold says.")
+@click.option("--zones", type=FILE, help="Zones and lines in place of those in the log.")
+@click.option("--from", "start", metavar="TIME", help="Report from here on: UTC ms, or RFC 3339 with a time zone.")
+@click.option("--to", "stop", metavar="TIME", help="Report up to here, exclusive.")
+@click.option(
+    "--on-error",
+    type=click.Choice(["stop", "skip"]),
+    default="stop",
+    show_default=True,
+    help="What to do at a line that is no record.",
+)
+def replay(*, log: Path, folder: Path, zones: Path | None, start: str | None, stop: str | None, on_error: str) -> None:
+    """Fold a log file again, without Kafka or a database.
+
+    Writes tracks, zone visits, minutes and camera events as JSON lines, and summary.json with counts and digests.
+    """
+    from aforo import replay as offline  # noqa: PLC0415 - no command loads another's libraries
+
+    offline.run(log, folder, zones, (start, stop), console, skip_errors=on_error == "skip")
+
+
+@main.group()
+def export() -> None:
+    """Copy what is in Kafka to files."""
+
+
+@export.command("log")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="The file to write; an Avro container if it ends in .avro.",
+)
+@click.option("--camera", "cameras", multiple=True, help="Only this camera; can be given several times.")
+@with_settings
+def export_log(settings: Settings, *, output: Path, cameras: tuple[str, ...]) -> None:
+    """Write the folded part of the camera log as records that `aforo replay` reads, JSON lines or Avro."""
+    from aforo import export as process_export  # noqa: PLC0415 - as above
+
+    counts = process_export.run(settings, output, frozenset(cameras))
+    console.print(
+        f"{output}: " + (", ".join(f"{count:,} {record}" for record, count in sorted(counts.items())) or "nothing")
+    )
 
 
 @main.group()

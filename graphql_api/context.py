@@ -19,7 +19,7 @@ from graphql_api.database import ReadModel
 from graphql_api.live import Live
 from graphql_api.settings import ApiSettings
 from graphql_api.sql.cameras import cameras_by_id
-from graphql_api.sql.sites import sites_by_id
+from graphql_api.sql.sites import exceptions_of, shifts_of, sites_by_id
 from graphql_api.sql.zones import lines_of, zones_by_revision, zones_of
 
 K = TypeVar("K", bound=Hashable)
@@ -54,6 +54,16 @@ class Context(BaseContext):
         return self._one(sites_by_id, lambda row: str(row["site_id"]))
 
     @cached_property
+    def shifts(self) -> DataLoader[str, list[RowMapping]]:
+        """The rows of a site's weekly shifts by its id."""
+        return self._many(shifts_of, "site_id")
+
+    @cached_property
+    def exceptions(self) -> DataLoader[str, list[RowMapping]]:
+        """The rows of a site's exceptions by its id."""
+        return self._many(exceptions_of, "site_id")
+
+    @cached_property
     def cameras(self) -> DataLoader[str, RowMapping | None]:
         """A camera's row by id."""
         return self._one(cameras_by_id, lambda row: str(row["camera_id"]))
@@ -61,12 +71,12 @@ class Context(BaseContext):
     @cached_property
     def zones_in_force(self) -> DataLoader[str, list[RowMapping]]:
         """The rows of a camera's zones by its id."""
-        return self._many(zones_of)
+        return self._many(zones_of, "camera_id")
 
     @cached_property
     def lines_in_force(self) -> DataLoader[str, list[RowMapping]]:
         """The rows of a camera's lines by its id."""
-        return self._many(lines_of)
+        return self._many(lines_of, "camera_id")
 
     @cached_property
     def zones(self) -> DataLoader[tuple[str, str, int], RowMapping | None]:
@@ -83,11 +93,11 @@ class Context(BaseContext):
         return DataLoader(load, cache=False)
 
     def _many(
-        self, query: Callable[[Connection, Sequence[str]], Sequence[RowMapping]]
+        self, query: Callable[[Connection, Sequence[str]], Sequence[RowMapping]], owner: str
     ) -> DataLoader[str, list[RowMapping]]:
         async def load(keys: list[str]) -> list[list[RowMapping]]:
             rows = await self.services.database.run(query, list(dict.fromkeys(keys)))
-            return [[row for row in rows if row["camera_id"] == key] for key in keys]
+            return [[row for row in rows if row[owner] == key] for key in keys]
 
         return DataLoader(load, cache=False)
 

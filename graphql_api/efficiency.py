@@ -1,10 +1,11 @@
 """Efficiency, utilisation, capacity use and coverage as series: one function for GraphQL and REST.
 
-The formulas are in `graphql_api.sql.efficiency`; here the range is cut into buckets and rows become columns. Without
-shifts, the scheduled time is the range itself, up to now.
+The formulas are in `graphql_api.sql.efficiency`; here the range is cut into buckets and rows become columns. What is
+scheduled, and where days begin, only the database knows.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import strawberry
@@ -14,8 +15,8 @@ from graphql_api.context import Info, Services
 from graphql_api.described import output, resolved
 from graphql_api.errors import BadInputError, NotFoundError
 from graphql_api.sql.efficiency import EfficiencyQuery, cameras_asked, measures, watermark
-from graphql_api.sql.sites import sites_by_id
-from graphql_api.time_range import Bucket, TimeRange, buckets, whole_minutes
+from graphql_api.sql.sites import calendar_starts, sites_by_id
+from graphql_api.time_range import CalendarUnit, TimeRange, check_calendar, edges, floor_minute, whole_minutes
 
 HOUR = timedelta(hours=1)
 _TOTAL = 0
@@ -31,8 +32,8 @@ class EfficiencyTotal:
     coverage: float | None
     weak: bool
     complete: bool
-    work_ms: float
-    present_ms: float
+    work_ms: float | None
+    present_ms: float | None
     observed_ms: float
     scheduled_ms: float
 
@@ -59,7 +60,10 @@ class CameraRevisions:
 
 @output
 class EfficiencySeries:
-    """The measures by bucket, as columns of equal length; null where nothing was observed or the divisor is 0."""
+    """The measures by bucket inside the sites' shifts, as columns of equal length.
+
+    Null where nothing was observed or the divisor is 0; never zero for what nobody saw.
+    """
 
     t: list[datetime] = strawberry.field(description="Beginnings of the buckets.")
     efficiency: list[float | None] = strawberry.field(
@@ -70,87 +74,110 @@ class EfficiencySeries:
         description="Person time ÷ (capacity * observed time), over the zones with a capacity."
     )
     coverage: list[float | None] = strawberry.field(
-        description="Observed ÷ scheduled time of the cameras with zones. Scheduled is the bucket up to now."
+        description="Observed ÷ scheduled time of the cameras with zones. Scheduled are the shifts up to now."
     )
     weak: list[bool] = strawberry.field(description="Coverage below 0.8 or unknown: do not rely on the numbers.")
     complete: list[bool] = strawberry.field(description="The bucket ends at or before the watermark: it is final.")
-    work_ms: list[float] = strawberry.field(description="Exclusive person time in WORK zones.")
-    present_ms: list[float] = strawberry.field(description="Exclusive person time in all zones.")
+    work_ms: list[float | None] = strawberry.field(description="Exclusive person time in WORK zones.")
+    present_ms: list[float | None] = strawberry.field(description="Exclusive person time in all zones.")
     observed_ms: list[float]
     scheduled_ms: list[float]
     total: EfficiencyTotal
     zones: list[ZoneUse]
     zones_revisions: list[CameraRevisions]
-    bucket: timedelta
+    bucket: timedelta | None = strawberry.field(description="Length of the buckets; null for calendar units.")
+    calendar: CalendarUnit | None = strawberry.field(description="Unit of the buckets on the site's clock.")
     watermark: datetime | None = strawberry.field(
         description="Up to when the minutes of all cameras are final; null while one has none."
     )
     as_of: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Buckets:
+    """How a range is to be cut: by a length, or by a calendar unit; hours unless said."""
+
+    length: timedelta | None = None
+    calendar: CalendarUnit | None = None
+
+
 async def efficiency_series(
-    services: Services, site_id: str | None, camera_ids: Sequence[str] | None, span: TimeRange, length: timedelta
+    services: Services, site_id: str | None, camera_ids: Sequence[str] | None, span: TimeRange, wanted: Buckets
 ) -> EfficiencySeries:
-    """The measures of a site's cameras, or of some cameras, in buckets of `length`.
+    """The measures of a site's cameras, or of some cameras, in buckets.
 
     Raises:
-        BadInputError: not exactly one of site and cameras, or an impossible range or bucket.
+        BadInputError: not exactly one of site and cameras, an impossible range or bucket, or days of several time zones.
         NotFoundError: no such site or camera.
     """
     minutes, now = whole_minutes(span), services.now()
-    grid = buckets(minutes, length, now)
-    asked = await _cameras(services, site_id, camera_ids, minutes)
+    cut = _cut(minutes, wanted)
+    zones, asked = await _cameras(services, site_id, camera_ids, minutes)
+    if wanted.calendar:
+        cut = [minutes.start, *await _calendar(services, wanted.calendar, zones, minutes), minutes.stop]
     measured = [str(row["camera_id"]) for row in asked if row["has_zones"]]
-    query = EfficiencyQuery(
-        camera_ids=measured,
-        start=minutes.start,
-        stop=minutes.stop,
-        starts=[bucket.start for bucket in grid],
-        scheduled_ms=[bucket.scheduled_ms for bucket in grid],
-    )
     final_to = await services.database.run(watermark, measured)
+    query = EfficiencyQuery(camera_ids=measured, edges=cut, now=floor_minute(now))
     rows = await services.database.run(measures, query)
-    return _series(rows, asked, grid, length, final_to=final_to, now=now)
+    return _series(rows, asked, cut, wanted, final_to=final_to, now=now)
+
+
+def _cut(span: TimeRange, wanted: Buckets) -> list[datetime]:
+    if wanted.calendar is None:
+        return edges(span, HOUR if wanted.length is None else wanted.length)
+    if wanted.length is not None:
+        raise BadInputError("Name either the length of the buckets or a calendar unit.")
+    check_calendar(span, wanted.calendar)
+    return []
+
+
+async def _calendar(services: Services, unit: CalendarUnit, zones: set[str], span: TimeRange) -> list[datetime]:
+    if len(zones) > 1:
+        raise BadInputError(f"The cameras are in several time zones: {', '.join(sorted(zones))}. Ask for one site.")
+    (zone,) = zones
+    return await services.database.run(calendar_starts, unit, zone, (span.start, span.stop))
 
 
 async def _cameras(
     services: Services, site_id: str | None, camera_ids: Sequence[str] | None, span: TimeRange
-) -> Sequence[RowMapping]:
+) -> tuple[set[str], Sequence[RowMapping]]:
     if (site_id is None) == (camera_ids is None):
         raise BadInputError("Name either a site or cameras.")
     run = services.database.run
-    if site_id is not None and not await run(sites_by_id, [site_id]):
+    sites = await run(sites_by_id, [site_id]) if site_id is not None else []
+    if site_id is not None and not sites:
         raise NotFoundError(f"There is no site {site_id!r}.")
     found = await run(cameras_asked, site_id, camera_ids, (span.start, span.stop))
     missing = set(camera_ids or ()) - {row["camera_id"] for row in found}
     if missing:
         raise NotFoundError(f"There is no camera {min(missing)!r}.")
-    return found
+    return {str(row["time_zone"]) for row in [*sites, *found]} or {"UTC"}, found
 
 
 def _series(
     rows: Sequence[RowMapping],
     asked: Sequence[RowMapping],
-    grid: Sequence[Bucket],
-    length: timedelta,
+    cut: Sequence[datetime],
+    wanted: Buckets,
     *,
     final_to: datetime | None,
     now: datetime,
 ) -> EfficiencySeries:
     total, *by_bucket = [row for row in rows if row["zone_id"] is None]
-    complete = [final_to is not None and bucket.stop <= final_to for bucket in grid]
+    complete = [final_to is not None and stop <= final_to for stop in cut[1:]]
     names = ("efficiency", "utilisation", "capacity_use", "coverage", "weak",
              "work_ms", "present_ms", "observed_ms", "scheduled_ms")  # fmt: skip
     return EfficiencySeries(
-        t=[bucket.start for bucket in grid],
+        t=list(cut[:-1]),
         complete=complete,
         **{name: [row[name] for row in by_bucket] for name in names},
         total=EfficiencyTotal(complete=complete[-1], **{name: total[name] for name in names}),
-        zones=_zone_uses(rows, len(grid)),
+        zones=_zone_uses(rows, len(complete)),
         zones_revisions=[
             CameraRevisions(camera_id=row["camera_id"], revisions=row["revisions"]) for row in asked if row["has_zones"]
         ],
-        bucket=length,
+        bucket=None if wanted.calendar else wanted.length or HOUR,
+        calendar=wanted.calendar,
         watermark=final_to,
         as_of=now,
     )
@@ -188,10 +215,16 @@ class EfficiencyQueries:
     async def efficiency(
         self,
         info: Info,
+        *,
         range: TimeRange,  # noqa: A002 - the argument's public name
         site_id: strawberry.ID | None = None,
         camera_ids: list[strawberry.ID] | None = None,
-        bucket: timedelta = HOUR,
+        bucket: timedelta | None = None,
+        calendar: CalendarUnit | None = None,
     ) -> EfficiencySeries:
-        """The measures of a site, or of some cameras, over the UTC minutes that begin in the range."""
-        return await efficiency_series(info.context.services, site_id, camera_ids, range, bucket)
+        """The measures of a site, or of some cameras, over the scheduled UTC minutes that begin in the range.
+
+        Buckets have the length `bucket`, from the beginning of the range (an hour unless said), or are units of a
+        `calendar` on the site's clock.
+        """
+        return await efficiency_series(info.context.services, site_id, camera_ids, range, Buckets(bucket, calendar))

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, TypeAdapter
 
 from graphql_api.context import Services
-from graphql_api.efficiency import HOUR, EfficiencySeries, efficiency_series
+from graphql_api.efficiency import Buckets, EfficiencySeries, efficiency_series
 from graphql_api.live import Frame
 from graphql_api.live_tracks import LiveFrame, live_frame
 from graphql_api.rest_models import model_of
-from graphql_api.time_range import TimeRange
+from graphql_api.time_range import CalendarUnit, TimeRange
 
 _FRAME, _EFFICIENCY = model_of(LiveFrame), model_of(EfficiencySeries)
 _FRAMES: TypeAdapter[list[BaseModel]] = TypeAdapter(list[_FRAME])  # type: ignore[valid-type]
@@ -51,15 +51,19 @@ def rest_router(services: Services) -> APIRouter:
 
     @router.get("/reports/efficiency", response_model=_EFFICIENCY, responses=_PROBLEMS)
     async def reports_efficiency(
+        *,
         start: Annotated[AwareDatetime, Query(alias="from", description="Beginning, with a UTC offset.")],
         stop: Annotated[AwareDatetime, Query(alias="to", description="End, itself not part of it.")],
         site_id: Annotated[str | None, Query(description="All cameras of this site.")] = None,
         camera_id: Annotated[list[str] | None, Query(description="These cameras.")] = None,
-        bucket: Annotated[timedelta, Query(description="ISO 8601 length of the buckets.")] = HOUR,
+        bucket: Annotated[
+            timedelta | None, Query(description="ISO 8601 length of the buckets, PT1H unless said.")
+        ] = None,
+        calendar: Annotated[CalendarUnit | None, Query(description="Buckets on the site's clock instead.")] = None,
     ) -> BaseModel:
-        """Efficiency, utilisation, capacity use and coverage by bucket and over the range."""
+        """Efficiency, utilisation, capacity use and coverage inside shifts, by bucket and over the range."""
         span = TimeRange(start=start.astimezone(UTC), stop=stop.astimezone(UTC))
-        series = await efficiency_series(services, site_id, camera_id, span, bucket)
+        series = await efficiency_series(services, site_id, camera_id, span, Buckets(bucket, calendar))
         return _EFFICIENCY.model_validate(series)
 
     return router

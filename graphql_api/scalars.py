@@ -1,6 +1,6 @@
-"""Scalars of the schema: moments with a UTC offset, durations, and how Python's own types stand for them."""
+"""Scalars of the schema: moments with a UTC offset, durations, wall-clock times, and how Python's own types stand for them."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import strawberry
@@ -52,6 +52,23 @@ def format_duration(length: timedelta) -> str:
     return str(_DURATION.dump_python(length, mode="json"))
 
 
+def parse_local_time(text: Any) -> time:
+    """The whole minute on a wall clock.
+
+    Raises:
+        GraphQLError: no such time.
+    """
+    try:
+        return datetime.strptime(text, "%H:%M").time()  # noqa: DTZ007 - a wall clock knows no offset
+    except (TypeError, ValueError) as error:
+        raise GraphQLError(f"LocalTime {text!r} is not a time of day. Write it like 06:00 or 22:30.") from error
+
+
+def format_local_time(shown: time) -> str:
+    """Hours and minutes."""
+    return shown.isoformat(timespec="minutes")
+
+
 def moment_of(utc_ms: int) -> datetime:
     """The moment `utc_ms` milliseconds after the epoch; events count time so."""
     return datetime.fromtimestamp(utc_ms / 1000, UTC)
@@ -74,5 +91,11 @@ SCALARS: dict[object, ScalarDefinition] = {
         description="A length of time as ISO 8601, such as PT5M or P1D (24 hours).",
         parse_value=parse_duration,
         serialize=format_duration,
+    ),
+    time: strawberry.scalar(
+        name="LocalTime",
+        description="A whole minute on the wall clock of a site, as HH:MM from 00:00 to 23:59.",
+        parse_value=parse_local_time,
+        serialize=format_local_time,
     ),
 }

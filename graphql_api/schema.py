@@ -23,6 +23,7 @@ from graphql_api.live_tracks import LiveTracksSubscription
 from graphql_api.metrics import OPERATION_ERRORS, OPERATION_SECONDS
 from graphql_api.minutes import ZoneMinuteQuery
 from graphql_api.scalars import SCALARS
+from graphql_api.site_changes import SiteMutation
 from graphql_api.sites import SiteQuery
 from graphql_api.tracks import TrackQuery
 from graphql_api.visit_stream import ZoneVisitSubscription
@@ -39,9 +40,11 @@ class Query(SiteQuery, CameraQuery, ZoneQuery, TrackQuery, ZoneVisitQuery, ZoneM
     node: relay.Node | None = relay.node(description="The object with this global id.")
 
 
-@strawberry.type(description="What can be asked of cameras: each mutation is a command to one camera's log.")
-class Mutation(ConfigurationMutation):
-    """What can be asked of cameras."""
+@strawberry.type(
+    description="What can be changed: cameras, by commands to their logs, and sites, by versions of their own."
+)
+class Mutation(ConfigurationMutation, SiteMutation):
+    """What can be changed."""
 
 
 @strawberry.type(description="What can be followed. EVENT streams miss nothing; STATE streams give the newest.")

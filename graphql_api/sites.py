@@ -1,4 +1,4 @@
-"""Sites: places with a name and a time zone that cameras belong to."""
+"""Sites: places with a name, a time zone and shifts, that cameras belong to."""
 
 from typing import Annotated
 
@@ -8,6 +8,7 @@ from graphql_api.context import Info
 from graphql_api.described import output, resolved
 from graphql_api.nodes import KeyedNode
 from graphql_api.pagination import DEFAULT_FIRST, Connection
+from graphql_api.shifts import Shift, ShiftException, shown
 from graphql_api.sql.sites import all_sites
 
 
@@ -18,12 +19,23 @@ class Site(KeyedNode):
     site_id: strawberry.ID
     name: str
     time_zone: str = strawberry.field(description="IANA name, such as Europe/Madrid.")
+    revision: int = strawberry.field(default=1, description="Counts the changes of the site and its shifts, from 1.")
 
     @classmethod
     def resolve_id(cls, root: "Site", *, info: Info) -> str:
         """The site's own id."""
         del info
         return root.site_id
+
+    @resolved
+    async def shifts(self, info: Info) -> list[Shift]:
+        """When the site is to be watched, week by week; none: always, but for the exceptions."""
+        return [shown(Shift, row) for row in await info.context.shifts.load(self.site_id)]
+
+    @resolved
+    async def exceptions(self, info: Info) -> list[ShiftException]:
+        """What holds in place of the shifts that would begin on a date."""
+        return [shown(ShiftException, row) for row in await info.context.exceptions.load(self.site_id)]
 
     @resolved
     async def cameras(

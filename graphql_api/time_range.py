@@ -1,7 +1,7 @@
 """Half-open ranges of time and their division into buckets; arithmetic only."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Annotated
 
 import strawberry
@@ -22,13 +22,26 @@ class TimeRange:
     stop: datetime = strawberry.field(name="to")
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
-    """Whole minutes from `start` up to and without `stop`; `scheduled_ms` of them count for coverage."""
+@strawberry.enum(
+    description="A length of time on the clock of the site: a day on which it is changed has 23 or 25 hours. "
+    "Weeks begin on Monday."
+)
+class CalendarUnit(StrEnum):
+    """A length of time on the clock of a site."""
 
-    start: datetime
-    stop: datetime
-    scheduled_ms: int
+    HOUR = "HOUR"
+    DAY = "DAY"
+    WEEK = "WEEK"
+    MONTH = "MONTH"
+
+
+# Close enough to refuse a range before it is cut.
+_ABOUT = {
+    CalendarUnit.HOUR: timedelta(hours=1),
+    CalendarUnit.DAY: timedelta(days=1),
+    CalendarUnit.WEEK: timedelta(weeks=1),
+    CalendarUnit.MONTH: timedelta(days=30),
+}
 
 
 def checked(span: TimeRange) -> TimeRange:
@@ -54,10 +67,8 @@ def whole_minutes(span: TimeRange) -> TimeRange:
     return minutes
 
 
-def buckets(span: TimeRange, length: timedelta, now: datetime) -> list[Bucket]:
-    """`span` cut into buckets of `length` from its beginning; only minutes that have ended by `now` are scheduled.
-
-    `span` holds whole minutes. The last bucket is cut off at its end.
+def edges(span: TimeRange, length: timedelta) -> list[datetime]:
+    """Where buckets of `length` begin from the beginning of `span`, and its end, which cuts off the last one.
 
     Raises:
         BadInputError: the length is no positive number of whole minutes.
@@ -68,13 +79,25 @@ def buckets(span: TimeRange, length: timedelta, now: datetime) -> list[Bucket]:
     count = -((span.start - span.stop) // length)
     if count > MAX_BUCKETS:
         raise _too_many(span, count)
-    starts = [span.start + i * length for i in range(count)]
-    return [_bucket(start, min(start + length, span.stop), now) for start in starts]
+    return [*(span.start + i * length for i in range(count)), span.stop]
 
 
-def _bucket(start: datetime, stop: datetime, now: datetime) -> Bucket:
-    over = max(start, min(stop, _floor(now)))
-    return Bucket(start, stop, (over - start) // timedelta(milliseconds=1))
+def check_calendar(span: TimeRange, unit: CalendarUnit) -> None:
+    """Refuse a range that is too long for this unit.
+
+    Raises:
+        TooManyBucketsError: about more than `MAX_BUCKETS` of them.
+    """
+    count = (span.stop - span.start) // _ABOUT[unit]
+    if count > MAX_BUCKETS:
+        raise TooManyBucketsError(
+            f"About {count} buckets are more than {MAX_BUCKETS}. Take a longer unit, or a shorter range."
+        )
+
+
+def floor_minute(moment: datetime) -> datetime:
+    """The beginning of the minute of `moment`."""
+    return moment.replace(second=0, microsecond=0)
 
 
 def _too_many(span: TimeRange, count: int) -> TooManyBucketsError:
@@ -87,9 +110,5 @@ def _too_many(span: TimeRange, count: int) -> TooManyBucketsError:
     )
 
 
-def _floor(moment: datetime) -> datetime:
-    return moment.replace(second=0, microsecond=0)
-
-
 def _ceil(moment: datetime) -> datetime:
-    return _floor(moment) if moment == _floor(moment) else _floor(moment) + MINUTE
+    return floor_minute(moment) if moment == floor_minute(moment) else floor_minute(moment) + MINUTE

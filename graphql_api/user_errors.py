@@ -1,4 +1,4 @@
-"""What the sender of a command can mend, with the path of the input it concerns."""
+"""What the sender of a mutation can mend, with the path of the input it concerns."""
 
 import re
 
@@ -14,7 +14,8 @@ from schemas.events import Command, CommandRefused
 class UserError:
     """Something the sender can mend; `field` is the path of the input it concerns.
 
-    Codes: REVISION_CONFLICT, INVALID or the fault's own code, TIMEOUT, and reasons of refusal such as UNSIGNED.
+    Codes: REVISION_CONFLICT, INVALID or the fault's own code, TIMEOUT, and reasons of refusal such as UNSIGNED; of sites
+    SITE_EXISTS, BAD_TIME_ZONE and OVERLAPPING_SHIFTS.
     """
 
     code: str

@@ -1,6 +1,7 @@
-"""The measures of efficiency, computed from zone minutes: the only place that holds their formulas.
+"""The measures of efficiency, computed from zone minutes inside the sites' shifts: the only place that holds their formulas.
 
-Minutes without a record are unknown and enter neither side of a division; a measure without a divisor is null.
+Minutes without a record are unknown and enter neither side of a division; a measure without a divisor is null, and so
+is person time where nothing was observed. docs/meaning.md says what each measure means.
 """
 
 from collections.abc import Sequence
@@ -16,27 +17,32 @@ WEAK_BELOW = 0.8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EfficiencyQuery:
-    """Which minutes: of `camera_ids`, from `start` up to `stop`, in buckets that begin at `starts`.
+    """Which minutes: of `camera_ids`, in buckets from `edges[i]` up to `edges[i + 1]`; all edges are whole minutes.
 
-    `scheduled_ms[i]` is how long each camera was to be watched in bucket i.
+    Time after `now` is not scheduled yet.
     """
 
     camera_ids: list[str]
-    start: datetime
-    stop: datetime
-    starts: list[datetime]
-    scheduled_ms: list[int]
+    edges: list[datetime]
+    now: datetime
 
 
 # One pass over the minutes makes `parts`, a row per bucket, zone and revision; the rest adds up those few.
 # All zones of a camera share the observed time of a revision, so `watched` takes it once per camera: of its fullest zone.
 # Bucket 0 is the whole range, zone null is all zones. width_bucket bisects, so any list of beginnings will do.
+# Shifts are whole minutes, and a minute counts when all of it is scheduled.
 _MEASURES = """
-WITH parts AS MATERIALIZED (
+WITH asked AS MATERIALIZED (
+  SELECT camera_id, site_id FROM cameras WHERE camera_id = ANY(:camera_ids)
+), schedule AS MATERIALIZED (
+  SELECT site.site_id, cameras, starts, ends FROM (SELECT site_id, count(*) AS cameras FROM asked GROUP BY 1) AS site
+  CROSS JOIN LATERAL site_schedule(site.site_id, :start, :stop)
+), parts AS MATERIALIZED (
   SELECT width_bucket(minute, CAST(:starts AS timestamptz[])) AS bucket, camera_id, zone_id, zones_revision, kind,
          nullif(capacity, 0) AS capacity, sum(person_ms) AS person_ms, sum(exclusive_person_ms) AS exclusive_person_ms,
          sum(occupied_ms) AS occupied_ms, sum(observed_ms) AS observed_ms
-  FROM zone_minutes WHERE camera_id = ANY(:camera_ids) AND minute >= :start AND minute < :stop
+  FROM asked JOIN schedule USING (site_id) JOIN zone_minutes USING (camera_id)
+  WHERE minute >= schedule.starts AND minute <= schedule.ends - interval '1 minute' AND minute >= :start AND minute < :stop
   GROUP BY 1, camera_id, zone_id, zones_revision, kind, nullif(capacity, 0)
 ), use AS (
   SELECT CASE WHEN grouping(bucket) = 0 THEN bucket ELSE 0 END AS bucket, camera_id, zone_id,
@@ -49,12 +55,14 @@ WITH parts AS MATERIALIZED (
   FROM (SELECT bucket, camera_id, zones_revision, max(observed_ms) AS observed_ms
         FROM parts GROUP BY 1, 2, 3) AS once GROUP BY GROUPING SETS ((bucket), ())
 ), planned AS (
-  SELECT CASE WHEN grouping(i) = 0 THEN i ELSE 0 END AS bucket,
-         sum(ms) * cardinality(CAST(:camera_ids AS text[])) AS scheduled_ms
-  FROM unnest(CAST(:scheduled_ms AS bigint[])) WITH ORDINALITY AS plan(ms, i) GROUP BY GROUPING SETS ((i), ())
+  SELECT CASE WHEN grouping(bucket) = 0 THEN bucket ELSE 0 END AS bucket,
+         coalesce(sum(cameras * 1000 * extract(epoch FROM least(ends, till, :now) - greatest(starts, since))), 0) AS scheduled_ms
+  FROM unnest(CAST(:starts AS timestamptz[]), CAST(:stops AS timestamptz[])) WITH ORDINALITY AS cut(since, till, bucket)
+  LEFT JOIN schedule ON greatest(starts, since) < least(ends, till, :now)
+  GROUP BY GROUPING SETS ((bucket), ())
 )
 SELECT bucket::int AS bucket, camera_id, zone_id,
-       coalesce(work_ms, 0)::float8 AS work_ms, coalesce(present_ms, 0)::float8 AS present_ms,
+       work_ms::float8 AS work_ms, present_ms::float8 AS present_ms,
        coalesce(observed_ms, 0)::float8 AS observed_ms, scheduled_ms::float8 AS scheduled_ms,
        work_ms::float8 / nullif(present_ms, 0) AS efficiency,
        occupied_ms::float8 / nullif(zone_ms, 0) AS utilisation,
@@ -66,7 +74,8 @@ ORDER BY camera_id NULLS FIRST, zone_id NULLS FIRST, bucket
 """
 
 _CAMERAS = """
-SELECT c.camera_id, z.has_zones, z.revisions FROM cameras c CROSS JOIN LATERAL (
+SELECT c.camera_id, z.has_zones, z.revisions, coalesce(s.time_zone, 'UTC') AS time_zone
+FROM cameras c LEFT JOIN sites s ON s.site_id = c.site_id CROSS JOIN LATERAL (
   SELECT count(*) > 0 AS has_zones,
          coalesce(array_agg(DISTINCT zones_revision ORDER BY zones_revision) FILTER (
            WHERE valid_from < :stop AND (valid_to IS NULL OR valid_to > :start)), '{}') AS revisions
@@ -92,7 +101,7 @@ def cameras_asked(
     camera_ids: Sequence[str] | None,
     span: tuple[datetime, datetime],
 ) -> Sequence[RowMapping]:
-    """The cameras asked for: whether they ever had a zone, and the revisions of their zones in force within `span`."""
+    """The cameras asked for: their time zone, whether they ever had a zone, and the revisions in force within `span`."""
     return rows(
         connection,
         _CAMERAS,
@@ -119,9 +128,10 @@ def measures(connection: Connection, query: EfficiencyQuery) -> Sequence[RowMapp
         connection,
         _MEASURES,
         camera_ids=query.camera_ids,
-        start=query.start,
-        stop=query.stop,
-        starts=query.starts,
-        scheduled_ms=query.scheduled_ms,
+        start=query.edges[0],
+        stop=query.edges[-1],
+        starts=query.edges[:-1],
+        stops=query.edges[1:],
+        now=query.now,
         weak_below=WEAK_BELOW,
     )

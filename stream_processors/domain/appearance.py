@@ -10,6 +10,15 @@ from stream_processors.domain.boxes import Floats
 
 MEMORY = 0.9  # share of the old vector (Wang et al., JDE 2020)
 STEPS = 256.0  # cosines are rounded to 1/256
+LARGEST = 1e6
+
+
+def known_looks(vectors: Floats) -> Floats:
+    """These vectors (n, d), all zero (unknown) where one of their numbers is not finite or beyond `LARGEST`."""
+    unknown = ~(np.abs(vectors) <= LARGEST).all(axis=1)
+    known = vectors.copy()
+    known[unknown] = 0.0
+    return known
 
 
 def _dot(a: Floats, b: Floats) -> Floats:

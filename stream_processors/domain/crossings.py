@@ -43,9 +43,9 @@ def observe(cuts: Cuts, layout: Layout, movement: Movement) -> tuple[Cuts, list[
     was_right = right_of(movement.before[:, layout.line_anchor], layout.line_start, layout.line_end)
     is_right = right_of(movement.after[:, layout.line_anchor], layout.line_start, layout.line_end)
     changed = (was_right != is_right) & (movement.seen_at != UNSEEN)[:, None]
-    left, found = dict(cuts), list[Crossed]()
+    left, found, moved = dict(cuts), list[Crossed](), changed.any(axis=1)
     for index, number in enumerate(movement.track_no.tolist()):
-        if number not in cuts and not changed[index].any():
+        if number not in cuts and not moved[index]:
             continue
         waiting = left.pop(number, {})
         for column, line in enumerate(layout.lines):

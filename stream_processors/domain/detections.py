@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stream_processors.domain.appearance import known_looks
 from stream_processors.domain.boxes import Floats, Ints, valid_detections
 from stream_processors.domain.tracks import Frame
 
@@ -39,6 +40,6 @@ def usable(frame: Frame) -> Detections:
     mask = valid_detections(frame.boxes, frame.scores) & (frame.scores >= frame.contract.floor)
     source = mask.nonzero()[0]
     boxes, scores = frame.boxes[source].T, np.minimum(frame.scores[source], 1.0)
-    looks = np.zeros((len(source), 0)) if frame.appearance is None else frame.appearance[source]
+    looks = np.zeros((len(source), 0)) if frame.appearance is None else known_looks(frame.appearance[source])
     best = np.lexsort((*boxes[::-1], -scores))[:MAX_DETECTIONS]
     return Detections(source, boxes, scores, looks).take(best)

@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 
 from graphql_api.context import Services
 from graphql_api.database import Database
-from graphql_api.efficiency import EfficiencySeries, efficiency_series
-from graphql_api.time_range import TimeRange
+from graphql_api.efficiency import Buckets, EfficiencySeries, efficiency_series
+from graphql_api.time_range import CalendarUnit, TimeRange
 from tests.api.doubles import services
 from tests.api.tables import MINUTE, START, camera, insert, minute, zone
 
@@ -32,13 +32,15 @@ def over(read_model: Database, now: datetime = START + 24 * HOUR) -> Services:
 def measured(
     made: Services,
     span: TimeRange,
-    bucket: timedelta,
+    bucket: timedelta | CalendarUnit,
     *,
     site_id: str | None = None,
     camera_ids: list[str] | None = None,
 ) -> EfficiencySeries:
+    wanted = Buckets(calendar=bucket) if isinstance(bucket, CalendarUnit) else Buckets(length=bucket)
+
     async def ask() -> EfficiencySeries:
-        return await efficiency_series(made, site_id, camera_ids, span, bucket)
+        return await efficiency_series(made, site_id, camera_ids, span, wanted)
 
     return asyncio.run(ask())
 
@@ -65,8 +67,8 @@ def oracle(minutes: list[Minute], scheduled_ms: int) -> dict[str, Any]:
         ),
         "coverage": coverage,
         "weak": coverage is None or coverage < 0.8,
-        "work_ms": work,
-        "present_ms": present,
+        "work_ms": work if minutes else None,
+        "present_ms": present if minutes else None,
         "observed_ms": sum(watched.values()),
         "scheduled_ms": scheduled_ms,
     }

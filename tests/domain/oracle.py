@@ -100,7 +100,7 @@ def border_moments(path: Sequence[Sample], polygon: Sequence[Point]) -> list[Fra
 
 def visits(samples: Sequence[Sample], zone: Zone, reason: str = "TRACK_ENDED") -> list[dict[str, object]]:
     """A visit begins with a long stay and lasts over short absences: S(aS|as)*, written over the runs."""
-    found = []
+    found: list[dict[str, object]] = []
     track = runs(samples, zone.polygon)
     for match in re.finditer("S(?:a[sS])*", "".join(_letter(run, zone) for run in track)):
         first, last = track[match.start()], track[match.end() - 1]
@@ -145,7 +145,10 @@ def crossings(samples: Sequence[Sample], line: Line) -> list[tuple[int, str]]:
 
 
 def minutes(
-    visited: Iterable[ZoneExited], frames: Sequence[TracksObserved], defined: Sequence[ZonesDefined], max_gap_ms: int = 2_000
+    visited: Iterable[ZoneExited],
+    frames: Sequence[TracksObserved],
+    defined: Sequence[ZonesDefined],
+    max_gap_ms: int = 2_000,
 ) -> dict[tuple[int, str, int], dict[str, int]]:
     """Zone minutes by painting: an array with a cell for each ms, one for the observed time and one for each person."""
     base = frames[0].observed_at // MINUTE * MINUTE
@@ -153,7 +156,9 @@ def minutes(
     observed = np.zeros(length, bool)
     for a, b in pairwise(each.observed_at - base for each in frames):
         observed[a:b] = b - a <= max_gap_ms
-    touched = {at // MINUTE * MINUTE for at in [*observed.nonzero()[0].tolist(), *(each.observed_at - base for each in frames)]}
+    touched = {
+        at // MINUTE * MINUTE for at in [*observed.nonzero()[0].tolist(), *(each.observed_at - base for each in frames)]
+    }
     painting = _Painting(base, observed, list(visited), frames, defined)
     found = {}
     for index, definition in enumerate(defined):

@@ -14,6 +14,7 @@ from schemas.events import (
     CameraStatusChanged,
     CameraStatusObserved,
     CommandRefused,
+    Event,
     FrameObserved,
     LineCrossed,
     LogRecord,
@@ -53,44 +54,48 @@ from tests.domain.walks import (
 )
 
 IN = standing(0.5, 0.5)
-VISIT = [name for name in ZoneExited.__struct_fields__ if name.startswith(("entered", "exited")) or name.endswith("reason")]
+VISIT = [
+    name for name in ZoneExited.__struct_fields__ if name.startswith(("entered", "exited")) or name.endswith("reason")
+]
 
 
 def lost(at: int) -> CameraStatusChanged:
     return CameraStatusChanged(camera_id=CAMERA, changed_at=at, status="BACKOFF")
 
 
-def paths(outputs: list[Output]) -> dict[int, list[Sample]]:
-    """What TracksObserved says about where each track was matched, in order of time."""
+def paths(outputs: list[Output], anchor: str) -> dict[int, list[Sample]]:
+    """What TracksObserved says about where each track's anchor was when it was matched, in order of time."""
     found: dict[int, list[Sample]] = {}
     for each in of(outputs, TracksObserved):
         early = [(seen.observed_at, seen) for seen in each.backlog]
         for at, seen in [*early, *((each.observed_at, seen) for seen in each.tracks)]:
-            foot = ((seen.x1 + seen.x2) / 2 / each.width, min(max(seen.y2 / each.height, 0.0), 1.0))
-            found.setdefault(seen.track_no, []).append((at, foot))
+            x, y = (seen.x1 + seen.x2) / 2, seen.y2 if anchor == "FOOT" else (seen.y1 + seen.y2) / 2
+            found.setdefault(seen.track_no, []).append((at, (x / each.width, min(max(y / each.height, 0.0), 1.0))))
     return found
 
 
 # --- properties over random logs --------------------------------------------------------------------------------------
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(walks.logs(edits=False))
 def test_visits_and_crossings_are_those_of_the_published_tracks(records: list[LogRecord]) -> None:
     _, outputs = fold(entries(records))
     (defined,) = of(outputs, ZonesDefined)
     reasons = {each.track_no: each.reason for each in of(outputs, TrackEnded)}
-    for number, samples in paths(outputs).items():
+    feet, centres = paths(outputs, "FOOT"), paths(outputs, "CENTRE")
+    for number in feet:
         reason = {"CAMERA_LOST": "CAMERA_LOST", "DISABLED": "DISABLED"}.get(reasons[number], "TRACK_ENDED")
         for zone in defined.zones:
+            samples = (feet if zone.anchor == "FOOT" else centres)[number]
             mine = [each for each in of(outputs, ZoneExited) if (each.track_no, each.zone_id) == (number, zone.zone_id)]
             found = [{name: getattr(each, name) for name in VISIT} for each in mine]
             assert found == oracle.visits(samples, zone, reason)
         crossed = [(each.crossed_at, each.direction) for each in of(outputs, LineCrossed) if each.track_no == number]
-        assert crossed == oracle.crossings(samples, defined.lines[0])
+        assert crossed == oracle.crossings(feet[number], defined.lines[0])
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(walks.logs())
 def test_every_frame_is_folded_or_refused_and_counted(records: list[LogRecord]) -> None:
     state, outputs = fold(entries(records))
@@ -99,7 +104,7 @@ def test_every_frame_is_folded_or_refused_and_counted(records: list[LogRecord]) 
     assert admission.accepted == len(of(outputs, TracksObserved)) == of(outputs, TracksObserved)[-1].accepted
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(walks.logs())
 def test_every_visit_that_opens_closes_once_within_its_own_bounds(records: list[LogRecord]) -> None:
     _, outputs = fold(entries(records))
@@ -112,7 +117,7 @@ def test_every_visit_that_opens_closes_once_within_its_own_bounds(records: list[
         assert visit.exited_at_min <= visit.exited_at <= (visit.exited_at_max or visit.exited_at)
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(walks.logs())
 def test_visits_of_one_track_in_one_zone_never_overlap(records: list[LogRecord]) -> None:
     _, outputs = fold(entries(records))
@@ -122,7 +127,7 @@ def test_visits_of_one_track_in_one_zone_never_overlap(records: list[LogRecord])
         assert edges == sorted(edges)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(walks.logs())
 def test_what_is_published_is_numbered_by_cause_and_fits_the_schemas(records: list[LogRecord]) -> None:
     _, outputs = fold(entries(records))
@@ -131,7 +136,7 @@ def test_what_is_published_is_numbered_by_cause_and_fits_the_schemas(records: li
     assert all(to_avro(each) for each in outputs)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(walks.logs(), st.data())
 def test_redelivered_and_shuffled_old_frames_change_nothing_but_the_count_of_refusals(
     records: list[LogRecord], data: st.DataObject
@@ -156,22 +161,26 @@ def said_about_people(records: list[LogRecord]) -> list[bytes]:
     ]
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(walks.logs(edits=False), st.data())
-def test_an_edit_that_changes_nothing_changes_no_visit_and_no_crossing(records: list[LogRecord], data: st.DataObject) -> None:
+def test_an_edit_that_changes_nothing_changes_no_visit_and_no_crossing(
+    records: list[LogRecord], data: st.DataObject
+) -> None:
     at = data.draw(st.integers(1, len(records)))
     first = records[0]
     edited = [*records[:at], define(*first.zones, *first.lines), *records[at:]]  # type: ignore[union-attr]
 
     def visits(log: list[LogRecord]) -> list[list[object]]:
         outputs = fold(entries(log))[1]
-        closed = [[each.track_no, each.zone_id, *(getattr(each, name) for name in VISIT)] for each in of(outputs, ZoneExited)]
+        closed = [
+            [each.track_no, each.zone_id, *(getattr(each, name) for name in VISIT)] for each in of(outputs, ZoneExited)
+        ]
         return [*closed, *([each.track_no, each.crossed_at, each.direction] for each in of(outputs, LineCrossed))]
 
     assert visits(edited) == visits(records)
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(walks.logs())
 def test_a_record_that_raises_leaves_the_state_usable(records: list[LogRecord]) -> None:
     state, outputs = CameraState(CAMERA), list[Output]()
@@ -189,7 +198,7 @@ def test_a_record_that_raises_leaves_the_state_usable(records: list[LogRecord]) 
 # --- frames -----------------------------------------------------------------------------------------------------------
 
 
-def refusals(records: list[LogRecord], appended_at: int | None = None) -> list[str]:
+def refusals(records: list[Event], appended_at: int | None = None) -> list[str]:
     return [each.reason for each in of(fold(entries(records, appended_at))[1], RecordRefused)]
 
 
@@ -207,7 +216,14 @@ def test_a_frame_a_minute_ahead_of_its_append_time_is_taken_and_one_later_is_ref
 
 
 def test_the_first_refusal_of_a_run_is_named_and_all_are_counted() -> None:
-    log = [frame(1, START), *[frame(1, START)] * 3, frame(2, START), *[frame(1, START)] * 2, frame(3, START + 1), frame(3, START)]
+    log = [
+        frame(1, START),
+        *[frame(1, START)] * 3,
+        frame(2, START),
+        *[frame(1, START)] * 2,
+        frame(3, START + 1),
+        frame(3, START),
+    ]
     state, outputs = fold(entries(log))
     assert [each.reason for each in of(outputs, RecordRefused)] == ["DUPLICATE", "LATE", "DUPLICATE", "DUPLICATE"]
     assert state.admission.refused == {"DUPLICATE": 6, "LATE": 1}
@@ -225,14 +241,17 @@ def test_the_first_refusal_of_a_run_is_named_and_all_are_counted() -> None:
 )
 def test_a_malformed_frame_raises_and_names_what_is_wrong(broken: dict[str, object]) -> None:
     state, _ = fold(entries(film(every(100, START, START + 1_000), IN)))
-    with pytest.raises(MalformedFrameError, match="pixels|do not fit"):
+    with pytest.raises(MalformedFrameError, match=r"pixels|do not fit"):
         fold(entries([frame(99, START + 2_000, **broken)]), state)
     assert said([frame(99, START + 2_000)], TracksObserved)
 
 
 def test_boxes_that_are_no_numbers_are_no_detections() -> None:
     nowhere = struct.pack("<4f", float("nan"), 0, 10, float("inf"))
-    log = [define(DESK), *(frame(seq, START + seq * 100, boxes=nowhere, scores=struct.pack("<f", 0.9)) for seq in range(1, 9))]
+    log = [
+        define(DESK),
+        *(frame(seq, START + seq * 100, boxes=nowhere, scores=struct.pack("<f", 0.9)) for seq in range(1, 9)),
+    ]
     assert all(not each.tracks for each in said(log, TracksObserved))
 
 
@@ -247,7 +266,7 @@ def test_gated_frames_are_observed_time_without_people() -> None:
 # --- gaps, silence, loss ----------------------------------------------------------------------------------------------
 
 
-def seen_for(start: int, end: int, *between: LogRecord, then: int | None = None) -> list[Output]:
+def seen_for(start: int, end: int, *between: Event, then: int | None = None) -> list[Output]:
     """Somebody at the desk from start to end, then other records, then (if ever) one frame without anybody."""
     after = [] if then is None else [frame(9_999, then)]
     return fold(entries([define(DESK), *film(every(100, start, end), IN), *between, *after]))[1]
@@ -261,7 +280,9 @@ def test_frames_a_whole_gap_apart_are_one_stretch_and_a_millisecond_more_splits_
 
 
 def test_a_camera_silent_mid_visit_keeps_it_open_and_the_gap_ends_it_when_last_seen() -> None:
-    silent = [CameraSilent(camera_id=CAMERA, last_seen_at=START + 5_000, noticed_at=START + at) for at in (15_000, 75_000)]
+    silent = [
+        CameraSilent(camera_id=CAMERA, last_seen_at=START + 5_000, noticed_at=START + at) for at in (15_000, 75_000)
+    ]
     waiting = seen_for(START, START + 5_000, *silent)
     assert of(waiting, ZoneExited) == []
     assert [each.status for each in of(waiting, CameraStatusObserved)] == ["STREAMING", "SILENT"]
@@ -305,12 +326,13 @@ def test_a_lost_camera_settles_the_minutes_that_ended() -> None:
     assert (minute.person_ms, minute.observed_ms) == (58_400, 59_000)
 
 
-def test_a_person_lost_for_less_than_the_timeout_is_the_same_visit_and_for_longer_two() -> None:
-    for hidden_ms, dwells in ((1_500, [9_000]), (2_500, [2_900, 3_600])):
-        person = unseen(IN, START + 3_000, START + 3_000 + hidden_ms)
-        log = [define(DESK), *film(every(100, START, START + 9_000), person), frame(9_999, START + 20_000)]
-        assert [each.dwell_ms for each in said(log, ZoneExited)] == dwells or hidden_ms == 2_500
-        assert len(said(log, ZoneExited)) == len(dwells)
+@pytest.mark.parametrize(("hidden_ms", "dwells"), [(1_500, [9_000]), (2_500, [2_900, 3_500])])
+def test_a_person_lost_for_less_than_the_timeout_is_the_same_visit_and_for_longer_two(
+    hidden_ms: int, dwells: list[int]
+) -> None:
+    person = unseen(IN, START + 3_000, START + 3_000 + hidden_ms)
+    log = [define(DESK), *film(every(100, START, START + 9_000), person), frame(9_999, START + 20_000)]
+    assert [each.dwell_ms for each in said(log, ZoneExited)] == dwells
 
 
 # --- commands ---------------------------------------------------------------------------------------------------------
@@ -367,7 +389,12 @@ def test_a_disabled_camera_ends_its_visits_and_refuses_frames_until_it_is_enable
     (visit,) = of(outputs, ZoneExited)
     assert (visit.exit_reason, visit.exited_at, visit.exited_at_max) == ("DISABLED", START + 5_000, None)
     assert [each.reason for each in of(outputs, RecordRefused)] == ["DISABLED"]
-    assert [each.status for each in of(outputs, CameraStatusObserved)] == ["STREAMING", "DISABLED", "OTHER", "STREAMING"]
+    assert [each.status for each in of(outputs, CameraStatusObserved)] == [
+        "STREAMING",
+        "DISABLED",
+        "OTHER",
+        "STREAMING",
+    ]
     assert [each.revision for each in of(outputs, CameraConfigured)] == [1, 2]
     assert [each.reason for each in of(outputs, TrackEnded)] == ["DISABLED"]
 
@@ -410,7 +437,7 @@ def test_an_edit_elsewhere_does_not_cut_short_an_absence_in_its_grace() -> None:
     assert (visit.entered_at, visit.exited_at) == (START, START + 10_000)
 
 
-def first_detected_before(*edits: LogRecord) -> ZoneExited:
+def first_detected_before(*edits: Event) -> ZoneExited:
     """Somebody is detected at START, not at START + 100, then edits come, then the second detection makes a track of it."""
     frames = film(every(100, START, START + 5_000), unseen(IN, START + 100, START + 200))
     (visit,) = said([*edits[:-1], *frames[:2], edits[-1], *frames[2:], frame(9_999, START + 20_000)], ZoneExited)
@@ -425,3 +452,20 @@ def test_somebody_first_detected_before_a_zone_was_drawn_is_in_it_from_then_on()
 def test_somebody_first_detected_before_an_edit_that_left_the_zone_alone_is_in_it_since_then() -> None:
     visit = first_detected_before(define(DESK), define(DESK, square("other", 0, 0, 0.1, 0.1)))
     assert (visit.entered_at, visit.entry_reason) == (START, "TRACK_STARTED")
+
+
+def test_somebody_hidden_while_a_zone_was_drawn_enters_it_no_earlier_than_that() -> None:
+    """The straight way between the two sightings meets the border before there was a zone."""
+    way = walking(
+        (START, 0.125, 0.5), (START + 3_000, 0.25, 0.5), (START + 4_000, 0.375, 0.5), (START + 9_000, 0.375, 0.5)
+    )
+    frames = film(every(100, START, START + 9_000), unseen(way, START + 3_000, START + 4_000), size=(256, 256))
+    log = [*frames[:36], define(DESK), *frames[36:], frame(9_999, START + 3 * 60_000)]
+    (visit,) = said(log, ZoneExited)
+    assert (visit.entered_at, visit.entered_at_min, visit.entered_at_max) == (
+        START + 3_500,
+        START + 2_900,
+        START + 4_000,
+    )
+    assert visit.entry_reason == "CROSSED"
+    assert sum(each.person_ms for each in said(log, ZoneMinuteMeasured)) == visit.dwell_ms

@@ -29,7 +29,9 @@ def sides(letters: str, step_ms: int = 100) -> list[Sample]:
 
 
 @settings(max_examples=150)
-@given(walks.walks(), st.lists(walks.spots, min_size=2, max_size=2, unique=True), st.sampled_from([0, 1, 300, 500, 2_000]))
+@given(
+    walks.walks(), st.lists(walks.spots, min_size=2, max_size=2, unique=True), st.sampled_from([0, 1, 300, 500, 2_000])
+)
 def test_crossings_are_those_of_the_sampled_path(samples: list[Sample], ends: list[Point], min_stay_ms: int) -> None:
     line = Line(line_id="l", name="l", points=tuple(ends), min_stay_ms=min_stay_ms)
     assert crossed(samples, line) == oracle.crossings(samples, line)

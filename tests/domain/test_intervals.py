@@ -32,7 +32,9 @@ def test_a_clip_is_the_part_inside(several: list[Interval], window: Interval) ->
 
 
 @given(sets, sets)
-def test_intersection_and_difference_share_a_set_out_without_remainder(left: list[Interval], right: list[Interval]) -> None:
+def test_intersection_and_difference_share_a_set_out_without_remainder(
+    left: list[Interval], right: list[Interval]
+) -> None:
     assert cells(intersect(left, right)) == cells(left) & cells(right)
     assert cells(subtract(left, right)) == cells(left) - cells(right)
     assert total(intersect(left, right)) + total(subtract(left, right)) == total(left)

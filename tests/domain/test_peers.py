@@ -1,10 +1,20 @@
 """What other systems get wrong on the same input, each by name, through the whole fold: boxes in, published facts out."""
 
 import random
+from itertools import pairwise
 
 import pytest
 
-from schemas.events import CameraSilent, FrameObserved, LineCrossed, LogRecord, Output, TracksObserved, ZoneEntered, ZoneExited
+from schemas.events import (
+    CameraSilent,
+    Event,
+    FrameObserved,
+    LineCrossed,
+    Output,
+    TracksObserved,
+    ZoneEntered,
+    ZoneExited,
+)
 from schemas.wire import to_avro
 from tests.domain.walks import (
     CAMERA,
@@ -30,10 +40,13 @@ IN = standing(0.5, 0.5)
 MINUTE = 60_000
 
 
-def spans(records: list[LogRecord]) -> list[tuple[int, int, str]]:
+def spans(records: list[Event]) -> list[tuple[int, int, str]]:
     """Visits as (entered, exited, reason), ms after START."""
     quiet = frame(999_999, START + 30 * MINUTE)
-    return [(each.entered_at - START, each.exited_at - START, each.exit_reason) for each in said([*records, quiet], ZoneExited)]
+    return [
+        (each.entered_at - START, each.exited_at - START, each.exit_reason)
+        for each in said([*records, quiet], ZoneExited)
+    ]
 
 
 @pytest.mark.parametrize("points", [3, 4])
@@ -51,14 +64,20 @@ def test_frames_lost_in_mid_visit_leave_its_times_right_and_the_loss_marked() ->
     times = [at for at in every(100, START, START + 10_000) if not START + 4_000 < at < START + 5_500]
     records = [define(DESK), *film(times, IN)]
     assert spans(records) == [(0, 10_000, "TRACK_ENDED")]
-    records = [define(DESK), *(each for each in film(times, IN) if not START + 4_000 < each.observed_at < START + 6_500)]
+    records = [
+        define(DESK),
+        *(each for each in film(times, IN) if not START + 4_000 < each.observed_at < START + 6_500),
+    ]
     assert spans(records) == [(0, 4_000, "TRACK_ENDED"), (6_500, 10_000, "TRACK_ENDED")]
 
 
 def test_a_camera_silent_while_somebody_is_inside_gives_no_dwell_for_the_silence() -> None:
     """Peers: an entry and never an exit, or a dwell of 65.9 s after the return at 66 s, or nothing that closes it."""
     silent = CameraSilent(camera_id=CAMERA, last_seen_at=START + 3_000, noticed_at=START + 13_000)
-    back = [frame(1_000 + index, at, [box_at((0.5, 0.5))]) for index, at in enumerate(every(100, START + 66_000, START + 68_000))]
+    back = [
+        frame(1_000 + index, at, [box_at((0.5, 0.5))])
+        for index, at in enumerate(every(100, START + 66_000, START + 68_000))
+    ]
     records = [define(DESK), *film(every(100, START, START + 3_000), IN), silent, *back]
     assert spans(records) == [(0, 3_000, "TRACK_ENDED"), (66_000, 68_000, "TRACK_ENDED")]
 
@@ -76,14 +95,19 @@ def test_somebody_who_hovers_on_the_border_for_a_minute_makes_one_visit() -> Non
 
 def test_somebody_who_hovers_on_a_line_for_a_minute_crosses_it_at_most_when_the_side_is_held() -> None:
     noise = random.Random(7)
-    records = [define(vertical("door", 0.5)), *film(every(100, START, START + 60_000), lambda _: (0.5 + noise.gauss(0, 3) / 1_024, 0.5))]
+    records = [
+        define(vertical("door", 0.5)),
+        *film(every(100, START, START + 60_000), lambda _: (0.5 + noise.gauss(0, 3) / 1_024, 0.5)),
+    ]
     crossed = said(records, LineCrossed)
-    held = [later.crossed_at - each.crossed_at for each, later in zip(crossed, crossed[1:], strict=False)]
+    held = [later.crossed_at - each.crossed_at for each, later in pairwise(crossed)]
     assert all(length >= 500 for length in held)
-    assert [each.direction for each in crossed] == (["ENTRY", "EXIT"] * 60)[crossed[0].direction == "EXIT" :][: len(crossed)]
+    assert [each.direction for each in crossed] == (["ENTRY", "EXIT"] * 60)[crossed[0].direction == "EXIT" :][
+        : len(crossed)
+    ]
 
 
-def old_log(start: int) -> list[LogRecord]:
+def old_log(start: int) -> list[Event]:
     """Two people at desk and door, 20 s at 10 frames/s."""
     one = walking((start, 0.0625, 0.4), (start + 10_000, 0.9375, 0.4), (start + 20_000, 0.0625, 0.4))
     other = unseen(standing(0.5, 0.9), start + 5_000, start + 6_000)
@@ -143,7 +167,8 @@ def test_a_dwell_is_of_time_and_not_of_frames(step_ms: int, stay_ms: int, count:
     way = walking((START, 0.25, 0.5), (START + 3_000, 0.75, 0.5))
     zone = square("z", 0.5 - stay_ms / 12_000, 0, 0.5 + stay_ms / 12_000, 1)
     found = spans([define(zone), *film(every(step_ms, START, START + 3_000), way, size=(256, 256))])
-    assert [(left - entered, reason) for entered, left, reason in found] == [(pytest.approx(stay_ms, abs=2), "LEFT")] * count
+    assert [reason for _, _, reason in found] == ["LEFT"] * count
+    assert all(abs(left - entered - stay_ms) <= 2 for entered, left, _ in found)
 
 
 def test_two_people_whose_enter_and_exit_interleave_do_not_share_a_debounce() -> None:
@@ -154,7 +179,7 @@ def test_two_people_whose_enter_and_exit_interleave_do_not_share_a_debounce() ->
 
 
 def test_the_loss_of_frames_is_seen_in_the_counts() -> None:
-    records: list[LogRecord] = [*film(every(100, START, START + 1_000), IN)]
+    records: list[Event] = [*film(every(100, START, START + 1_000), IN)]
     last = of(fold(entries([*records, records[3], records[5]]))[1], TracksObserved)[-1]
     assert (last.accepted, last.refused) == (len(of(records, FrameObserved)), {})
     after = of(fold(entries([*records, records[3], records[5], frame(99, START + 1_100)]))[1], TracksObserved)[-1]

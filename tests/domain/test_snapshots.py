@@ -1,5 +1,7 @@
 """A snapshot anywhere changes nothing, bit for bit; one that cannot be read says so."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -22,21 +24,23 @@ def through_bytes(state: CameraState) -> CameraState:
     return load(snapshot)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(walks.logs(), st.data())
-def test_a_fold_resumed_from_any_snapshots_publishes_the_same_bytes(records: list[LogRecord], data: st.DataObject) -> None:
+def test_a_fold_resumed_from_any_snapshots_publishes_the_same_bytes(
+    records: list[LogRecord], data: st.DataObject
+) -> None:
     log = entries(records)
     state, straight = fold(log)
     stops = sorted(data.draw(st.sets(st.integers(0, len(log)), max_size=4)) | {0, len(log)})
     resumed, pieces = CameraState(CAMERA), list[Output]()
-    for start, stop in zip(stops, stops[1:], strict=False):
+    for start, stop in pairwise(stops):
         resumed, outputs = fold(log[start:stop], through_bytes(resumed))
         pieces += outputs
     assert [to_avro(each) for each in pieces] == [to_avro(each) for each in straight]
     assert dump(resumed, NEXT) == dump(state, NEXT)
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(walks.logs())
 def test_a_snapshot_read_and_written_again_is_the_same_snapshot(records: list[LogRecord]) -> None:
     state, _ = fold(entries(records))
@@ -44,7 +48,9 @@ def test_a_snapshot_read_and_written_again_is_the_same_snapshot(records: list[Lo
 
 
 def a_snapshot() -> CameraSnapshot:
-    state, _ = fold(entries([walks.define(walks.DESK), *film(every(100, walks.START, walks.START + 3_000), standing(0.5, 0.5))]))
+    state, _ = fold(
+        entries([walks.define(walks.DESK), *film(every(100, walks.START, walks.START + 3_000), standing(0.5, 0.5))])
+    )
     return dump(state, NEXT)
 
 
@@ -77,7 +83,7 @@ def test_a_snapshot_cut_short_anywhere_is_named_damaged() -> None:
             load(replace(snapshot, state=snapshot.state[:length]))
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(st.data())
 def test_a_byte_changed_anywhere_never_escapes_as_another_error(data: st.DataObject) -> None:
     snapshot = a_snapshot()
@@ -90,7 +96,9 @@ def test_a_byte_changed_anywhere_never_escapes_as_another_error(data: st.DataObj
 
 
 def test_arrays_come_back_with_their_type_and_shape() -> None:
-    state, _ = fold(entries([walks.define(walks.DESK), *film(every(100, walks.START, walks.START + 3_000), standing(0.5, 0.5))]))
+    state, _ = fold(
+        entries([walks.define(walks.DESK), *film(every(100, walks.START, walks.START + 3_000), standing(0.5, 0.5))])
+    )
     seen, again = state.zones.visits, through_bytes(state).zones.visits
     for before, after in ((seen.anchors, again.anchors), (seen.inside, again.inside), (seen.deadline, again.deadline)):
         assert before.dtype == after.dtype

@@ -199,6 +199,15 @@ def test_looks_tell_two_people_apart_whom_boxes_do_not() -> None:
     assert after.at(200)[red_no][0] == 10
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e300])
+def test_a_bad_vector_counts_as_unknown_looks(bad: float) -> None:
+    state = TrackerState.empty()
+    for at, looks in ((0, [0.6, 0.8]), (100, [bad, 0.0]), (200, [0.0, 0.0])):
+        sight = Frame(START + at, np.array([person(0)]), np.array([0.9]), CONTRACT, np.array([looks]))
+        state, _ = update(state, sight)
+    assert state.appearance[0] == pytest.approx([0.6, 0.8])
+
+
 def test_vectors_of_another_length_are_refused() -> None:
     def sight(at: int, dimensions: int) -> Frame:
         return Frame(START + at, np.array([person(0)]), np.array([0.9]), CONTRACT, np.ones((1, dimensions)))

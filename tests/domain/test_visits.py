@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -15,21 +16,34 @@ from tests.domain.oracle import Sample
 from tests.domain.walks import DESK, Sightings, of, square
 
 IN, OUT = (0.5, 0.5), (0.875, 0.5)
-FACT = ("entered_at", "entered_at_min", "entered_at_max", "entry_reason")
-FACT += ("exited_at", "exited_at_min", "exited_at_max", "exit_reason")
+ENTRY = ["entered_at", "entered_at_min", "entered_at_max", "entry_reason"]
+EXIT = ["exited_at", "exited_at_min", "exited_at_max", "exit_reason"]
 
 
 def visits_of(sightings: Sightings, track_no: int, zone_id: str) -> list[dict[str, object]]:
     """The closed visits of one track in one zone, worded as the oracle does."""
-    mine = [each.change for each in of(sightings.changes, VisitChange) if (each.track_no, each.zone_id) == (track_no, zone_id)]
+    mine = [
+        each.change
+        for each in of(sightings.changes, VisitChange)
+        if (each.track_no, each.zone_id) == (track_no, zone_id)
+    ]
     assert [type(change) for change in mine] == [Opened, Closed] * (len(mine) // 2)
     return [_worded(closed) for closed in of(mine, Closed)]
 
 
 def _worded(closed: Closed) -> dict[str, object]:
     entry, exit_ = closed.entry.moment, closed.exit
-    values = (entry.at, entry.earliest, entry.latest, closed.entry.reason, exit_.at, exit_.earliest, exit_.latest, closed.reason)
-    return dict(zip(FACT, values, strict=True))
+    values = (
+        entry.at,
+        entry.earliest,
+        entry.latest,
+        closed.entry.reason,
+        exit_.at,
+        exit_.earliest,
+        exit_.latest,
+        closed.reason,
+    )
+    return dict(zip([*ENTRY, *EXIT], values, strict=True))
 
 
 def walked(samples: Sequence[Sample], *zones: Zone, track_no: int = 7) -> Sightings:
@@ -40,13 +54,13 @@ def walked(samples: Sequence[Sample], *zones: Zone, track_no: int = 7) -> Sighti
     return sightings
 
 
-@settings(max_examples=120)
+@settings(max_examples=80)
 @given(walks.walks(), walks.zones_of("z"))
 def test_visits_are_those_of_the_sampled_path_to_the_millisecond(samples: list[Sample], zone: Zone) -> None:
     assert visits_of(walked(samples, zone), 7, "z") == oracle.visits(samples, zone)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(st.lists(walks.walks(), min_size=2, max_size=4), walks.zones_of("a"), walks.zones_of("b"))
 def test_people_and_zones_share_no_state(people: list[list[Sample]], one: Zone, other: Zone) -> None:
     sightings = Sightings(one, other)
@@ -62,7 +76,7 @@ def test_people_and_zones_share_no_state(people: list[list[Sample]], one: Zone, 
             assert visits_of(sightings, number, zone.zone_id) == oracle.visits(samples, zone)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(walks.walks(), walks.polygons(), st.data())
 def test_true_moments_of_a_continuous_path_lie_within_the_stated_bounds(
     path: list[Sample], polygon: tuple[Point, ...], data: st.DataObject
@@ -87,16 +101,16 @@ def _one_within(moments: list[Fraction], low: object, high: object) -> bool:
 
 
 def _place(path: list[Sample], at: int) -> Point:
-    (t1, (x1, y1)), (t2, (x2, y2)) = next(
-        ((a, b) for a, b in zip(path, path[1:], strict=False) if a[0] <= at <= b[0]), (path[0], path[0])
-    )
+    (t1, (x1, y1)), (t2, (x2, y2)) = next(((a, b) for a, b in pairwise(path) if a[0] <= at <= b[0]), (path[0], path[0]))
     share = (at - t1) / (t2 - t1) if t2 > t1 else 0.0
     return x1 + (x2 - x1) * share, y1 + (y2 - y1) * share
 
 
 @pytest.mark.parametrize("fps", [3, 10, 30])
 @pytest.mark.parametrize(("stay_ms", "count"), [(300, 0), (700, 1)])
-def test_a_stay_of_300_ms_is_no_visit_and_one_of_700_ms_is_at_every_frame_rate(fps: int, stay_ms: int, count: int) -> None:
+def test_a_stay_of_300_ms_is_no_visit_and_one_of_700_ms_is_at_every_frame_rate(
+    fps: int, stay_ms: int, count: int
+) -> None:
     """The feet cross the border at 1,000 and 1,000 + stay_ms, whatever the camera sees of it."""
     middle, speed = 1_000 + stay_ms / 2, 0.125 / 1_000
     zone = square("z", 0.5 - speed * stay_ms / 2, 0, 0.5 + speed * stay_ms / 2, 1)
@@ -122,7 +136,9 @@ def test_two_people_whose_entry_and_exit_interleave_have_a_visit_each() -> None:
 
 def test_three_zones_that_overlap_each_have_the_visit() -> None:
     zones = [square(name, left, 0.25, 0.75, 0.75) for name, left in (("a", 0.25), ("b", 0.375), ("c", 0.5))]
-    sightings = walked([(0, (0.0, 0.5)), (1_000, (1 / 64 * 40, 0.5)), (2_000, (0.625, 0.5)), (6_000, (1.0, 0.5))], *zones)
+    sightings = walked(
+        [(0, (0.0, 0.5)), (1_000, (1 / 64 * 40, 0.5)), (2_000, (0.625, 0.5)), (6_000, (1.0, 0.5))], *zones
+    )
     for zone in zones:
         assert len(visits_of(sightings, 7, zone.zone_id)) == 1
 

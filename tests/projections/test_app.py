@@ -63,7 +63,7 @@ class Site:
             "BOOTSTRAP": self.kafka.bootstrap, "REGISTRY": self.stack.registry_url, "DATABASE": self.database,
             "PYTHONUNBUFFERED": "1",
         }  # fmt: skip
-        with self.output.open("w") as output:
+        with self.output.open("a") as output:
             process = subprocess.Popen([sys.executable, "-c", PROGRAM], env=environment, stdout=output)
         try:
             yield process
