@@ -1,5 +1,5 @@
 # Every target works on a fresh machine; `make setup` runs by itself when the lock or the project file changes.
-PYTHON ?= python3.11
+PYTHON ?= python3
 BIN := .venv/bin
 
 .PHONY: help setup lock format lint types test test-full demo up down docs bench check
@@ -8,7 +8,7 @@ help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .venv/.ready: requirements-dev.lock pyproject.toml
-	$(PYTHON) -m venv .venv || { echo "Python 3.11 with venv is missing; on Debian: apt-get install python3.11-venv, or name another with PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv .venv || { echo "Python 3.11 or newer with venv is missing; on Debian: apt-get install python3-venv, or name another with PYTHON=..." >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@

@@ -39,19 +39,21 @@ class _Watch:
     since: datetime
     figures: table.Figures = field(default_factory=table.Figures)
     lag: Lag = field(default_factory=lambda: Lag(0, 0))
+    stale: str = ""  # why the figures could not be had the last time
 
     def refresh(self) -> None:
-        """Ask again; what cannot be asked just now stays as it was and shows as a fault at the end if it lasts."""
+        """Ask again; what cannot be asked just now stays as it was, and the table says why."""
+        self.stale = ""
         try:
             self.figures = table.ask(self.session.api, self.since)
             self.lag = self.session.lag()
-        except (HTTPError, QueryError, KafkaException, SQLAlchemyError):
-            return
+        except (HTTPError, QueryError, KafkaException, SQLAlchemyError) as error:
+            self.stale = f"{type(error).__name__}: {error}"
 
     def render(self) -> RenderableType:
-        return table.render(
-            {camera: viewer.seen for camera, viewer in self.session.viewers.items()}, self.figures, self.lag
-        )
+        """The table as it stands."""
+        seen = {camera: viewer.seen for camera, viewer in self.session.viewers.items()}
+        return table.render(seen, self.figures, self.lag, self.stale)
 
     @property
     def first_track_at(self) -> float | None:
@@ -127,6 +129,8 @@ def _missing(watch: _Watch, account: Account) -> list[str]:
     """What a demo that flowed must have shown."""
     silent = [camera for camera, viewer in watch.session.viewers.items() if viewer.seen.first_track_at is None]
     faults = [f"no tracks from {camera}" for camera in silent] + account.faults
+    if watch.stale:
+        faults.append(f"the figures could not be had: {watch.stale}")
     if not account.minutes:
         faults.append("no minute was closed")
     if account.dead_letters:

@@ -71,6 +71,7 @@ class Session:
     def __init__(self, settings: Settings, scenes: Mapping[str, Mapping[str, Any]]) -> None:
         self.settings = settings
         self._scenes = scenes
+        self._readers: Readers | None = None
         self.stack = Stack(self.settings.local)
         self.api = Api(f"http://{self.settings.api.host}:{self.settings.api.port}")
         self.children = Children(self._environment(), self.settings.local.data_dir / "log")
@@ -96,6 +97,7 @@ class Session:
 
     def lag(self) -> Lag:
         """How far the fold and the database are behind."""
+        assert self._readers is not None, "start first"
         return self._readers.lag()
 
     def finish(self, progress: Progress) -> audit.Account:
@@ -115,6 +117,7 @@ class Session:
                 viewer.stop()
         self.api.close()
         self.children.stop_all()
+        self._readers = None  # its connection would report that the broker went away
         self.stack.down()
 
     def _define_zones(self, camera: str) -> None:

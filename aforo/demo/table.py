@@ -62,7 +62,7 @@ def _minute_of(moment: datetime) -> datetime:
     return moment.replace(second=0, microsecond=0)
 
 
-def render(seen: Mapping[str, Seen], figures: Figures, lag: Lag) -> RenderableType:
+def render(seen: Mapping[str, Seen], figures: Figures, lag: Lag, stale: str = "") -> RenderableType:
     """The table of the running system."""
     latencies = [latency for each in seen.values() for latency in each.latencies_ms]
     total = {name: _percent(figures.total.get(name)) for name in ("efficiency", "utilisation", "coverage")}
@@ -71,6 +71,7 @@ def render(seen: Mapping[str, Seen], figures: Figures, lag: Lag) -> RenderableTy
         f"efficiency {total['efficiency']}   utilisation {total['utilisation']}   coverage {total['coverage']}",
         f"capture to WebSocket, less the detector: {speed} ({os.cpu_count()} cores)",
         f"records behind: fold {lag.fold}, database {lag.database}",
+        *([f"not up to date: {stale}"] if stale else []),
     ]
     return Group(_cameras(seen), _zone_table(seen, figures), Text("\n".join(lines)))
 
