@@ -8,15 +8,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from aforo.lag import FOLD_GROUP, ends
 from aforo.settings import Settings
-from schemas.registry import HttpRegistry
+from schemas.registry import HttpRegistry, RegistryUnavailableError
 from schemas.settings import KafkaSettings
 from schemas.topics import CAMERA_EVENTS, CAMERA_LOG, topics
-from schemas.wire import Wire
+from schemas.wire import UndecodableError, Wire
 from stream_processors.replay.containers import write_container
 from stream_processors.replay.errors import ExportError
 from stream_processors.replay.exporting import Stored, records, refusals
@@ -33,7 +33,7 @@ def run(settings: Settings, output: Path, cameras: frozenset[str]) -> Counter[st
     """
     try:
         return write(output, exported(settings.kafka, Wire(HttpRegistry(settings.registry.url)), cameras))
-    except (ExportError, OSError) as error:
+    except (ExportError, OSError, KafkaException, RegistryUnavailableError, UndecodableError) as error:
         raise click.ClickException(str(error)) from error
 
 

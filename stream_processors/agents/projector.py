@@ -15,7 +15,6 @@ import faust
 import psycopg2
 import structlog
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 from faust.types import TP
 
 from schemas.settings import KafkaSettings
@@ -104,7 +103,7 @@ def run_projector(kafka: KafkaSettings, wire: Wire, database_url: str, *, instan
     """Run the projector in this process until SIGTERM or SIGINT, beginning where the database is."""
     for delay in delays():
         try:
-            align(AdminClient(kafka.client()), APP, _stored(kafka, database_url))
+            align(kafka, APP, _stored(kafka, database_url))
             break
         except (KafkaException, GroupBusyError, TransientError) as error:
             log.warning("the projector cannot start yet", reason=str(error), wait_s=round(delay, 1))

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 import structlog
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from schemas.settings import KafkaSettings
 
 Offsets: TypeAlias = Mapping[tuple[str, int], int]
 
@@ -25,7 +26,7 @@ class GroupBusyError(RuntimeError):
     """Offsets can be set only while nobody is in the group."""
 
 
-def align(admin: AdminClient, group: str, stored: Offsets) -> None:
+def align(kafka: KafkaSettings, group: str, stored: Offsets) -> None:
     """Set the committed offsets of `group` back to those of `stored` (by topic and partition) that they are ahead of.
 
     Raises:
@@ -33,37 +34,39 @@ def align(admin: AdminClient, group: str, stored: Offsets) -> None:
         GroupBusyError: the group still has members; one that died is forgotten after the session time-out.
         KafkaException: the broker is away.
     """
-    _require_same_topics(stored, _ends(admin, stored))
-    committed = _committed(admin, group, stored)
-    behind = [TopicPartition(*place, offset) for place, offset in stored.items() if committed[place] > offset]
+    # A consumer that never subscribes, because the admin client's ListConsumerGroupOffsets crashes the process while a
+    # coordinator loads: in librdkafka it hands the retry to a consumer group that an admin client does not have.
+    consumer = Consumer(kafka.client() | {"group.id": group, "enable.auto.commit": "false"})
+    try:
+        for place, offset in stored.items():
+            _require_same_topic(consumer, place, offset)
+        _set_back(consumer, group, stored)
+    finally:
+        consumer.close()
+
+
+def _require_same_topic(consumer: Consumer, place: tuple[str, int], offset: int) -> None:
+    _, end = consumer.get_watermark_offsets(TopicPartition(*place), timeout=_TIMEOUT_S)
+    if offset > end:
+        topic, partition = place
+        raise TopicRecreatedError(
+            f"{topic}/{partition} ends at offset {end}, but the database holds it up to {offset}: "
+            "the topic was made anew. Give the projector a new database, or restore the topic."
+        )
+
+
+def _set_back(consumer: Consumer, group: str, stored: Offsets) -> None:
+    committed = consumer.committed([TopicPartition(*place) for place in stored], timeout=_TIMEOUT_S)
+    offsets = [(place, stored[place.topic, place.partition]) for place in committed]
+    behind = [
+        TopicPartition(place.topic, place.partition, offset) for place, offset in offsets if place.offset > offset
+    ]
     if not behind:
         return
     log.warning("the read model is behind the group; the group goes back", group=group, partitions=len(behind))
-    request = ConsumerGroupTopicPartitions(group, behind)
-    answer = admin.alter_consumer_group_offsets([request])[group].result(_TIMEOUT_S)
-    for place in answer.topic_partitions:
-        if place.error:
-            raise GroupBusyError(
-                f"group {group} cannot go back while it has members, dead ones included: {place.error}"
-            )
-
-
-def _require_same_topics(stored: Offsets, ends: Offsets) -> None:
-    for (topic, partition), offset in stored.items():
-        if offset > ends[topic, partition]:
-            raise TopicRecreatedError(
-                f"{topic}/{partition} ends at offset {ends[topic, partition]}, but the database holds it up to {offset}: "
-                "the topic was made anew. Give the projector a new database, or restore the topic."
-            )
-
-
-def _ends(admin: AdminClient, stored: Offsets) -> Offsets:
-    asked = admin.list_offsets({TopicPartition(*place): OffsetSpec.latest() for place in stored})
-    return {(place.topic, place.partition): future.result(_TIMEOUT_S).offset for place, future in asked.items()}
-
-
-def _committed(admin: AdminClient, group: str, stored: Offsets) -> Offsets:
-    """Negative where nothing was ever committed."""
-    request = ConsumerGroupTopicPartitions(group, [TopicPartition(*place) for place in stored])
-    answer = admin.list_consumer_group_offsets([request])[group].result(_TIMEOUT_S)
-    return {(place.topic, place.partition): place.offset for place in answer.topic_partitions}
+    try:
+        consumer.commit(offsets=behind, asynchronous=False)
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.UNKNOWN_MEMBER_ID:
+            raise GroupBusyError(f"group {group} cannot go back while it has members, dead ones included") from error
+        raise

@@ -77,7 +77,7 @@ def paths(outputs: list[Output], anchor: str) -> dict[int, list[Sample]]:
 # --- properties over random logs --------------------------------------------------------------------------------------
 
 
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(walks.logs(edits=False))
 def test_visits_and_crossings_are_those_of_the_published_tracks(records: list[LogRecord]) -> None:
     _, outputs = fold(entries(records))
@@ -95,7 +95,7 @@ def test_visits_and_crossings_are_those_of_the_published_tracks(records: list[Lo
         assert crossed == oracle.crossings(feet[number], defined.lines[0])
 
 
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(walks.logs())
 def test_every_frame_is_folded_or_refused_and_counted(records: list[LogRecord]) -> None:
     state, outputs = fold(entries(records))
@@ -104,7 +104,7 @@ def test_every_frame_is_folded_or_refused_and_counted(records: list[LogRecord]) 
     assert admission.accepted == len(of(outputs, TracksObserved)) == of(outputs, TracksObserved)[-1].accepted
 
 
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(walks.logs())
 def test_every_visit_that_opens_closes_once_within_its_own_bounds(records: list[LogRecord]) -> None:
     _, outputs = fold(entries(records))
@@ -117,7 +117,7 @@ def test_every_visit_that_opens_closes_once_within_its_own_bounds(records: list[
         assert visit.exited_at_min <= visit.exited_at <= (visit.exited_at_max or visit.exited_at)
 
 
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(walks.logs())
 def test_visits_of_one_track_in_one_zone_never_overlap(records: list[LogRecord]) -> None:
     _, outputs = fold(entries(records))
@@ -127,7 +127,7 @@ def test_visits_of_one_track_in_one_zone_never_overlap(records: list[LogRecord])
         assert edges == sorted(edges)
 
 
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(walks.logs())
 def test_what_is_published_is_numbered_by_cause_and_fits_the_schemas(records: list[LogRecord]) -> None:
     _, outputs = fold(entries(records))
@@ -136,7 +136,7 @@ def test_what_is_published_is_numbered_by_cause_and_fits_the_schemas(records: li
     assert all(to_avro(each) for each in outputs)
 
 
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(walks.logs(), st.data())
 def test_redelivered_and_shuffled_old_frames_change_nothing_but_the_count_of_refusals(
     records: list[LogRecord], data: st.DataObject
@@ -161,7 +161,7 @@ def said_about_people(records: list[LogRecord]) -> list[bytes]:
     ]
 
 
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(walks.logs(edits=False), st.data())
 def test_an_edit_that_changes_nothing_changes_no_visit_and_no_crossing(
     records: list[LogRecord], data: st.DataObject

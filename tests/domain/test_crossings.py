@@ -28,7 +28,7 @@ def sides(letters: str, step_ms: int = 100) -> list[Sample]:
     return [(index * step_ms, A if letter == "A" else B) for index, letter in enumerate(letters)]
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(
     walks.walks(), st.lists(walks.spots, min_size=2, max_size=2, unique=True), st.sampled_from([0, 1, 300, 500, 2_000])
 )

@@ -1,6 +1,6 @@
 """Sets of time, held against sets of single milliseconds."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream_processors.domain.intervals import Interval, clip, intersect, most_at_once, subtract, total, union
@@ -19,6 +19,7 @@ def is_canonical(several: list[Interval]) -> bool:
     return flat == sorted(set(flat))
 
 
+@settings(max_examples=50)
 @given(any_order)
 def test_a_union_is_sorted_and_disjoint_and_holds_every_moment_once(several: list[Interval]) -> None:
     assert cells(union(several)) == cells(several)
@@ -26,11 +27,13 @@ def test_a_union_is_sorted_and_disjoint_and_holds_every_moment_once(several: lis
     assert total(union(several)) == len(cells(several))
 
 
+@settings(max_examples=50)
 @given(any_order, intervals)
 def test_a_clip_is_the_part_inside(several: list[Interval], window: Interval) -> None:
     assert cells(clip(several, *window)) == cells(several) & cells([window])
 
 
+@settings(max_examples=50)
 @given(sets, sets)
 def test_intersection_and_difference_share_a_set_out_without_remainder(
     left: list[Interval], right: list[Interval]
@@ -40,6 +43,7 @@ def test_intersection_and_difference_share_a_set_out_without_remainder(
     assert total(intersect(left, right)) + total(subtract(left, right)) == total(left)
 
 
+@settings(max_examples=50)
 @given(any_order)
 def test_the_most_at_once_is_that_of_the_fullest_moment(several: list[Interval]) -> None:
     depths = [sum(start <= ms < end for start, end in several) for ms in range(71)]

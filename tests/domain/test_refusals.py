@@ -10,7 +10,7 @@ from tests.domain.walks import START, frame
 arrivals = st.tuples(st.sampled_from("abc"), st.integers(0, 40), st.integers(1, 60))
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(st.lists(arrivals, max_size=60))
 def test_a_frame_is_taken_exactly_if_it_is_new_and_after_the_last(frames: list[tuple[str, int, int]]) -> None:
     admission, taken, watermark = Admission(), set[tuple[str, int]](), 0

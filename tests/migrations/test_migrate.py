@@ -17,6 +17,10 @@ SELECT table_name, column_name, data_type, is_nullable, column_default FROM info
 WHERE table_schema = 'public' ORDER BY table_name, ordinal_position
 """
 INDEXES = "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY indexname"
+FUNCTIONS = """
+SELECT proname FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace
+WHERE nspname = 'public' AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e')
+"""
 HYPERTABLES = """
 SELECT hypertable_name, column_name, time_interval FROM timescaledb_information.dimensions ORDER BY hypertable_name
 """
@@ -44,10 +48,26 @@ def test_upgrade_finds_the_edition_and_a_second_run_changes_nothing(unmigrated: 
 @pytest.mark.integration
 def test_downgrade_leaves_nothing_and_can_be_undone(unmigrated: str) -> None:
     upgrade(unmigrated)
+    assert query(unmigrated, FUNCTIONS)
     downgrade(unmigrated)
     assert {row[0] for row in query(unmigrated, COLUMNS)} == {"alembic_version"}
+    assert query(unmigrated, FUNCTIONS) == []
     upgrade(unmigrated)
     assert query(unmigrated, "SELECT site_id, name, time_zone FROM sites") == [("default", "Default site", "UTC")]
+
+
+@pytest.mark.integration
+def test_sites_outlive_the_coming_and_going_of_shifts(unmigrated: str) -> None:
+    upgrade(unmigrated, "0001")
+    query(unmigrated, "INSERT INTO sites (site_id, name, time_zone) VALUES ('mill', 'Mill', 'Asia/Kolkata')")
+    before = query(unmigrated, COLUMNS), query(unmigrated, INDEXES), query(unmigrated, "TABLE sites")
+    upgrade(unmigrated)
+    assert query(unmigrated, "SELECT site_id, revision, name, time_zone, changed_by FROM site_versions ORDER BY 1") == [
+        ("default", 1, "Default site", "UTC", "migration"),
+        ("mill", 1, "Mill", "Asia/Kolkata", "migration"),
+    ]
+    downgrade(unmigrated, "0001")
+    assert (query(unmigrated, COLUMNS), query(unmigrated, INDEXES), query(unmigrated, "TABLE sites")) == before
 
 
 @pytest.mark.integration

@@ -3,18 +3,21 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
 
 from infra.local.stack import Stack
 from schemas.events import Event
+from schemas.settings import KafkaSettings
 from schemas.topics import TRACKS
 from stream_processors.projections.memory import MemoryStore
 from stream_processors.projections.rules import RULES
 from stream_processors.projections.store import ProjectionStore
 from stream_processors.projections.timescale import TimescaleStore
 from tests.projections.databases import EXTENSIONS, empty, fresh_database, query
+from tests.projections.site import Site
 
 Rows: TypeAlias = list[dict[str, Any]]
 EDITIONS = [pytest.param(edition, marks=pytest.mark.integration) for edition in EXTENSIONS]
@@ -83,6 +86,12 @@ def read_model(request: pytest.FixtureRequest) -> Iterator[ReadModel]:
     store = TimescaleStore(url)
     yield ReadModel(store, lambda table: rows_in(url, table))
     store.close()
+
+
+@pytest.fixture
+def site(stack: Stack, kafka: KafkaSettings, database: str, tmp_path: Path) -> Site:
+    """A camera and a database of its own; the projector's output is in `projector.log`."""
+    return Site(stack, kafka, database, tmp_path / "projector.log")
 
 
 def memory_model() -> ReadModel:

@@ -7,6 +7,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from schemas.events import Event, LogRecord, Output, Position
 from schemas.topics import CAMERA_EVENTS, TRACKS, ZONE_MINUTES, ZONE_VISITS, topic_of
 from schemas.wire import to_avro
@@ -34,6 +36,12 @@ def run(log: bytes, folder: Path, plan: Plan = HARMLESS) -> Summary:
 
 def said(folder: Path, name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / name).read_bytes().splitlines()]
+
+
+def written(folder: Path) -> list[Output]:
+    """All records of the output files, in the order in which the fold said them; of one camera."""
+    rows = [row for name in TOPICS for row in (folder / name).read_bytes().splitlines()]
+    return sorted((msgspec.json.decode(row, type=Output) for row in rows), key=lambda each: each.position)
 
 
 def folded_by_hand(records: Iterable[LogRecord]) -> list[Output]:

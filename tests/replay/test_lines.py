@@ -14,7 +14,7 @@ from stream_processors.replay.lines import Logged, NotARecord, moment, packed, r
 from tests.domain.walks import logs
 from tests.schemas.strategies import events
 
-FRAME = {
+FRAME: dict[str, Any] = {
     "type": "FrameObserved", "camera_id": "c1", "session": "s1", "seq": 7, "observed_at": 1_700_000_000_700,
     "width": 1920, "height": 1080, "boxes": [[1, 2, 3, 4]], "scores": [0.9],
 }  # fmt: skip
@@ -51,6 +51,10 @@ def test_a_line_without_an_append_time_has_none() -> None:
     assert (logged.position, logged.offset, logged.appended_at) == (None, None, None)
 
 
+def test_the_order_of_the_fields_does_not_matter() -> None:
+    assert read(dict(reversed(FRAME.items()))) == read(FRAME)
+
+
 def test_a_place_in_the_log_is_kept() -> None:
     logged = read(FRAME | {"offset": 12, "appended_at": "2023-11-14T22:13:21Z"})
     assert isinstance(logged, Logged)
@@ -82,7 +86,7 @@ def test_what_is_no_moment_of_utc_is_refused(at: str) -> None:
         moment(at)
 
 
-WRONG = {
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "a record of another topic": (FRAME | {"type": "TracksObserved"}, "TracksObserved"),
     "no type": ({"camera_id": "c1"}, "type"),
     "no session": ({name: value for name, value in FRAME.items() if name != "session"}, "session"),

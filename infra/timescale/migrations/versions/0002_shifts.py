@@ -146,13 +146,13 @@ END;
 COMMENT ON FUNCTION shift_overlaps IS 'Shifts and exceptions of a site that would have it scheduled twice, on the first such day';
 
 CREATE FUNCTION refuse_overlapping_shifts() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE found record;
+DECLARE clash record;
 BEGIN
-  SELECT overlap.* INTO found FROM (SELECT DISTINCT site_id, revision FROM added) AS changed
+  SELECT overlap.* INTO clash FROM (SELECT DISTINCT site_id, revision FROM added) AS changed
   CROSS JOIN LATERAL shift_overlaps(changed.site_id, changed.revision) AS overlap LIMIT 1;
   IF FOUND THEN
-    RAISE EXCEPTION USING ERRCODE = 'exclusion_violation', DETAIL = found.later, TABLE = TG_TABLE_NAME,
-      MESSAGE = format('%s and %s overlap on %s. Shorten or remove one of them.', found.earlier, found.later, found.day);
+    RAISE EXCEPTION USING ERRCODE = 'exclusion_violation', DETAIL = clash.later, TABLE = TG_TABLE_NAME,
+      MESSAGE = format('%s and %s overlap on %s. Shorten or remove one of them.', clash.earlier, clash.later, clash.day);
   END IF;
   RETURN NULL;
 END $$;
