@@ -11,6 +11,7 @@ from stream_processors.replay.lines import Logged, NotARecordError
 from stream_processors.replay.shapes import OtherZones
 
 FIRST = Position(epoch=0, partition=0, offset=0, index=0)
+_LIMITS = 2**31, 2**31, 2**63, 2**31  # of Avro's int and long, field by field
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Refold:
         """Fold one record.
 
         Raises:
-            NotARecordError: the file gives it a place at or before that of the camera's record before it.
+            NotARecordError: the file gives it no possible place, or one not after that of the camera's record before it.
         """
         camera_id = logged.record.camera_id
         camera = self._cameras.get(camera_id) or _Camera(CameraState(camera_id))
@@ -80,6 +81,8 @@ def _position(logged: Logged, last: Position | None) -> Position:
         position = logged.position
     else:
         position = follows if logged.offset is None else msgspec.structs.replace(follows, offset=logged.offset)
+    if not all(0 <= each < limit for each, limit in zip(msgspec.structs.astuple(position), _LIMITS, strict=True)):
+        raise NotARecordError(f"{position} is no place in a log")
     if last is not None and position <= last:
         raise NotARecordError(
             f"offset {position.offset} after {last.offset}: a camera's records stand in the order of their offsets"

@@ -58,8 +58,8 @@ class CameraTally:
         if folded.accepted:
             self.last_observed_at = folded.watermark
             self.first_observed_at = self.first_observed_at or folded.watermark
-        kinds = Counter(type(each.output) for each in folded.said)
-        self.open_visits += kinds[ZoneEntered] - kinds[ZoneExited]
+        for each in folded.said:
+            self.open_visits += isinstance(each.output, ZoneEntered) - isinstance(each.output, ZoneExited)
 
 
 @dataclass(slots=True)

@@ -167,6 +167,12 @@ def test_a_record_that_does_not_stand_after_the_one_before_it_is_an_error(tmp_pa
     assert run(log, tmp_path, SKIP).not_records == 1
 
 
+@pytest.mark.parametrize("offset", [-1, 2**63])
+def test_a_place_that_no_log_has_is_an_error(offset: int, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"line 1 .* is no place in a log"):
+        run(placed(frame(1, START), offset=offset), tmp_path)
+
+
 def test_a_frame_far_ahead_of_its_append_time_is_refused_as_it_was_live(tmp_path: Path) -> None:
     log = placed(frame(1, START), appended_at=START - 60_000) + placed(frame(2, START + 1), appended_at=START - 60_000)
     assert run(log, tmp_path).refused == {"FUTURE": 1}
