@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
@@ -32,7 +32,14 @@ class Readers:
     def __init__(self, kafka: KafkaSettings, database_url: str) -> None:
         self._partitions = range(kafka.partitions)
         self._admin = AdminClient(kafka.client() | {"log_level": 4})
+        # A consumer that never subscribes: AdminClient.list_consumer_group_offsets can crash the process (SIGSEGV in
+        # librdkafka 2.16) while the group's coordinator is still loading.
+        self._group = Consumer(kafka.client() | {"group.id": FOLD_GROUP, "log_level": 4})
         self._engine = create_engine(database_url, poolclass=NullPool)
+
+    def close(self) -> None:
+        """Let the broker go."""
+        self._group.close()
 
     def lag(self) -> Lag:
         """How many records the fold and the database are behind now."""
@@ -43,10 +50,7 @@ class Readers:
 
     def _folded(self) -> Offsets:
         partitions = [TopicPartition(CAMERA_LOG, number) for number in self._partitions]
-        (future,) = self._admin.list_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(FOLD_GROUP, partitions)]
-        ).values()
-        found = future.result(_TIMEOUT_S).topic_partitions
+        found = self._group.committed(partitions, _TIMEOUT_S)
         return {(each.topic, each.partition): max(each.offset, 0) for each in found}
 
     def _projected(self) -> Offsets:

@@ -59,9 +59,12 @@ def parse_local_time(text: Any) -> time:
         GraphQLError: no such time.
     """
     try:
-        return datetime.strptime(text, "%H:%M").time()  # noqa: DTZ007 - a wall clock knows no offset
+        shown = time.fromisoformat(text)
+        if format_local_time(shown) == text:
+            return shown
     except (TypeError, ValueError) as error:
-        raise GraphQLError(f"LocalTime {text!r} is not a time of day. Write it like 06:00 or 22:30.") from error
+        raise _no_local_time(text) from error
+    raise _no_local_time(text)
 
 
 def format_local_time(shown: time) -> str:
@@ -72,6 +75,10 @@ def format_local_time(shown: time) -> str:
 def moment_of(utc_ms: int) -> datetime:
     """The moment `utc_ms` milliseconds after the epoch; events count time so."""
     return datetime.fromtimestamp(utc_ms / 1000, UTC)
+
+
+def _no_local_time(text: Any) -> GraphQLError:
+    return GraphQLError(f"LocalTime {text!r} is not a time of day. Write it like 06:00 or 22:30.")
 
 
 def _no_duration(text: Any) -> GraphQLError:

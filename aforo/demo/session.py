@@ -117,7 +117,9 @@ class Session:
                 viewer.stop()
         self.api.close()
         self.children.stop_all()
-        self._readers = None  # its connection would report that the broker went away
+        if self._readers is not None:
+            self._readers.close()
+            self._readers = None  # its connections would report that the broker went away
         self.stack.down()
 
     def _define_zones(self, camera: str) -> None:

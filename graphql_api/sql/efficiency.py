@@ -27,23 +27,27 @@ class EfficiencyQuery:
     now: datetime
 
 
-# One pass over the minutes makes `parts`, a row per bucket, zone and revision; the rest adds up those few.
+# A piece is what one site was scheduled of one bucket. Minutes are added up piece by piece and camera by camera, each of which
+# is a stretch of the index; `parts` has a row per piece, zone and revision, and the rest adds up those few.
 # All zones of a camera share the observed time of a revision, so `watched` takes it once per camera: of its fullest zone.
-# Bucket 0 is the whole range, zone null is all zones. width_bucket bisects, so any list of beginnings will do.
-# Shifts are whole minutes, and a minute counts when all of it is scheduled.
+# Bucket 0 is the whole range, zone null is all zones. Shifts are whole minutes, and a minute counts when all of it is scheduled.
 _MEASURES = """
 WITH asked AS MATERIALIZED (
   SELECT camera_id, site_id FROM cameras WHERE camera_id = ANY(:camera_ids)
-), schedule AS MATERIALIZED (
-  SELECT site.site_id, cameras, starts, ends FROM (SELECT site_id, count(*) AS cameras FROM asked GROUP BY 1) AS site
-  CROSS JOIN LATERAL site_schedule(site.site_id, :start, :stop)
+), piece AS MATERIALIZED (
+  SELECT bucket, site.site_id, cameras, greatest(starts, since) AS opens, least(ends, till) AS closes
+  FROM (SELECT site_id, count(*) AS cameras FROM asked GROUP BY 1) AS site
+  CROSS JOIN LATERAL site_schedule(site.site_id, :start, :stop) AS scheduled
+  JOIN unnest(CAST(:starts AS timestamptz[]), CAST(:stops AS timestamptz[])) WITH ORDINALITY AS cut(since, till, bucket)
+    ON greatest(starts, since) < least(ends, till)
 ), parts AS MATERIALIZED (
-  SELECT width_bucket(minute, CAST(:starts AS timestamptz[])) AS bucket, camera_id, zone_id, zones_revision, kind,
-         nullif(capacity, 0) AS capacity, sum(person_ms) AS person_ms, sum(exclusive_person_ms) AS exclusive_person_ms,
-         sum(occupied_ms) AS occupied_ms, sum(observed_ms) AS observed_ms
-  FROM asked JOIN schedule USING (site_id) JOIN zone_minutes USING (camera_id)
-  WHERE minute >= schedule.starts AND minute <= schedule.ends - interval '1 minute' AND minute >= :start AND minute < :stop
-  GROUP BY 1, camera_id, zone_id, zones_revision, kind, nullif(capacity, 0)
+  SELECT bucket, opens, camera_id, sums.* FROM asked JOIN piece USING (site_id) CROSS JOIN LATERAL (
+    SELECT zone_id, zones_revision, kind, nullif(capacity, 0) AS capacity, sum(person_ms) AS person_ms,
+           sum(exclusive_person_ms) AS exclusive_person_ms, sum(occupied_ms) AS occupied_ms, sum(observed_ms) AS observed_ms
+    FROM zone_minutes AS seen
+    WHERE seen.camera_id = asked.camera_id AND minute >= opens AND minute <= closes - interval '1 minute'
+      AND minute >= :start AND minute < :stop
+    GROUP BY zone_id, zones_revision, kind, nullif(capacity, 0)) AS sums
 ), use AS (
   SELECT CASE WHEN grouping(bucket) = 0 THEN bucket ELSE 0 END AS bucket, camera_id, zone_id,
          coalesce(sum(exclusive_person_ms) FILTER (WHERE kind = 'WORK'), 0) AS work_ms,
@@ -52,13 +56,13 @@ WITH asked AS MATERIALIZED (
   FROM parts GROUP BY GROUPING SETS ((bucket), (), (bucket, camera_id, zone_id), (camera_id, zone_id))
 ), watched AS (
   SELECT CASE WHEN grouping(bucket) = 0 THEN bucket ELSE 0 END AS bucket, sum(observed_ms) AS observed_ms
-  FROM (SELECT bucket, camera_id, zones_revision, max(observed_ms) AS observed_ms
-        FROM parts GROUP BY 1, 2, 3) AS once GROUP BY GROUPING SETS ((bucket), ())
+  FROM (SELECT bucket, opens, camera_id, zones_revision, max(observed_ms) AS observed_ms
+        FROM parts GROUP BY 1, 2, 3, 4) AS once GROUP BY GROUPING SETS ((bucket), ())
 ), planned AS (
   SELECT CASE WHEN grouping(bucket) = 0 THEN bucket ELSE 0 END AS bucket,
-         coalesce(sum(cameras * 1000 * extract(epoch FROM least(ends, till, :now) - greatest(starts, since))), 0) AS scheduled_ms
-  FROM unnest(CAST(:starts AS timestamptz[]), CAST(:stops AS timestamptz[])) WITH ORDINALITY AS cut(since, till, bucket)
-  LEFT JOIN schedule ON greatest(starts, since) < least(ends, till, :now)
+         coalesce(sum(1000 * cameras * extract(epoch FROM least(closes, :now) - opens)) FILTER (WHERE opens < :now), 0)
+           AS scheduled_ms
+  FROM generate_series(1, cardinality(CAST(:starts AS timestamptz[]))) AS bucket LEFT JOIN piece USING (bucket)
   GROUP BY GROUPING SETS ((bucket), ())
 )
 SELECT bucket::int AS bucket, camera_id, zone_id,

@@ -32,7 +32,7 @@ from schemas.events import (
     ZonesDefined,
 )
 from stream_processors.domain import facts, tracker, zones
-from stream_processors.domain.definitions import Layout, faults
+from stream_processors.domain.definitions import Layout, faults, text_faults
 from stream_processors.domain.geometry import Floats
 from stream_processors.domain.refusals import Admission
 from stream_processors.domain.tracker import EndedTrack, TrackedFrame, TrackerState
@@ -144,15 +144,20 @@ def _command(state: CameraState, cause: Position, command: ConfigureCamera | Def
     if command.command_id in state.commands:
         return state, []
     state = replace(state, commands=(*state.commands, command.command_id)[-REMEMBERED_COMMANDS:])
-    configures = isinstance(command, ConfigureCamera)
-    revision = state.settings_revision if configures else state.zones.layout.revision
+    match command:
+        case ConfigureCamera():
+            revision, found = state.settings_revision, tuple(text_faults("name", command.name, command.site_id))
+        case DefineZones():
+            revision, found = state.zones.layout.revision, faults(command.zones, command.lines)
     if command.expected_revision not in {None, revision}:
         return state, [_refused(cause, command, revision, ())]
-    if isinstance(command, ConfigureCamera):
-        return _configure(state, cause, command)
-    if found := faults(command.zones, command.lines):
+    if found:
         return state, [_refused(cause, command, revision, found)]
-    return _define_zones(state, cause, command)
+    return (
+        _configure(state, cause, command)
+        if isinstance(command, ConfigureCamera)
+        else _define_zones(state, cause, command)
+    )
 
 
 def _configure(state: CameraState, cause: Position, command: ConfigureCamera) -> Step:

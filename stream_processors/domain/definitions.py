@@ -87,10 +87,19 @@ def faults(zones: Sequence[Zone], lines: Sequence[Line]) -> tuple[Fault, ...]:
         *_id_faults("lines", [line.line_id for line in lines]),
     ]
     for index, zone in enumerate(zones):
+        found += text_faults(f"zones[{index}]", zone.zone_id, zone.name)
         found += _polygon_faults(f"zones[{index}].polygon", zone.polygon)
     for index, line in enumerate(lines):
+        found += text_faults(f"lines[{index}]", line.line_id, line.name)
         found += _line_faults(f"lines[{index}].points", line.points)
     return tuple(found)
+
+
+def text_faults(path: str, *texts: str) -> list[Fault]:
+    """What keeps a text from being stored: databases take any character but NUL."""
+    if not any("\0" in text for text in texts):
+        return []
+    return [Fault(code="NUL_IN_TEXT", path=path, message="its texts hold a NUL character; remove it")]
 
 
 def _count_faults(path: str, count: int) -> Iterator[Fault]:

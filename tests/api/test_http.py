@@ -140,6 +140,9 @@ RANGE = {"from": "2026-03-02T08:00:00Z", "to": "2026-03-02T09:00:00Z"}
         (RANGE | {"site_id": "default", "from": "2026-03-02T08:00:00"}, 422, "BAD_INPUT"),
         ({"site_id": "default"}, 422, "BAD_INPUT"),
         (RANGE | {"site_id": "default", "bucket": "soon"}, 422, "BAD_INPUT"),
+        (RANGE | {"site_id": "default", "bucket": "PT1H", "calendar": "DAY"}, 400, "BAD_INPUT"),
+        (RANGE | {"site_id": "default", "calendar": "CENTURY"}, 422, "BAD_INPUT"),
+        (RANGE | {"site_id": "default", "from": "2020-01-01T00:00:00Z", "calendar": "HOUR"}, 400, "TOO_MANY_BUCKETS"),
     ],
 )
 def test_a_report_that_cannot_be_made_is_a_problem_document(params: dict[str, str], status: int, code: str) -> None:

@@ -1,13 +1,20 @@
-"""Moments and durations of the schema."""
+"""Moments, durations and wall-clock times of the schema."""
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, time, timedelta, timezone
 
 import pytest
 from graphql import GraphQLError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphql_api.scalars import format_duration, format_moment, parse_duration, parse_moment
+from graphql_api.scalars import (
+    format_duration,
+    format_local_time,
+    format_moment,
+    parse_duration,
+    parse_local_time,
+    parse_moment,
+)
 
 offsets = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 moments = st.datetimes(datetime(1970, 1, 2), datetime(2200, 1, 1), timezones=offsets)  # noqa: DTZ001 - hypothesis wants naive limits
@@ -41,3 +48,16 @@ def test_a_duration_survives_the_wire(length: timedelta) -> None:
 def test_what_is_no_duration_is_refused_with_an_example(text: object) -> None:
     with pytest.raises(GraphQLError, match=r"is not ISO 8601\. Write it like PT5M"):
         parse_duration(text)
+
+
+@given(st.times().map(lambda shown: shown.replace(second=0, microsecond=0)))
+def test_a_minute_of_the_wall_clock_survives_the_wire(shown: time) -> None:
+    assert parse_local_time(format_local_time(shown)) == shown
+
+
+@pytest.mark.parametrize(
+    "text", ["24:00", "6:00", "06:5", "0600", "06:00:30", "06:00Z", "06:00+01:00", "T06:00", 6, None]
+)
+def test_what_no_clock_shows_is_refused_with_an_example(text: object) -> None:
+    with pytest.raises(GraphQLError, match=r"is not a time of day\. Write it like 06:00"):
+        parse_local_time(text)

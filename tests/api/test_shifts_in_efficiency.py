@@ -6,8 +6,10 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
 from sqlalchemy import Connection
 
+from graphql_api.app import assemble
 from graphql_api.database import Database
 from graphql_api.errors import BadInputError
 from graphql_api.time_range import CalendarUnit, TimeRange
@@ -156,6 +158,30 @@ def test_hours_begin_on_the_hour_of_the_sites_clock(
     series = of_office(read_model, utc(since), utc(since) + 3 * HOUR, CalendarUnit.HOUR)
     edges = [*series.t, utc(since) + 3 * HOUR]
     assert [(b - a) // MINUTE for a, b in pairwise(edges)] == lengths
+
+
+def test_rest_gives_the_same_days_as_graphql(read_model: Database, rows: Connection) -> None:
+    one_camera(rows, BERLIN, OFFICE)
+    insert(rows, "zone_minutes", [minute(at=utc("2026-03-02T11:00"), exclusive_person_ms=30_000)])
+    made = over(read_model, utc("2026-03-04"))
+    client = TestClient(assemble(made, lambda _: None))
+    span = {"from": "2026-03-01T23:00:00Z", "to": "2026-03-03T23:00:00Z"}
+    query = """query($range: TimeRange!) { efficiency(siteId: "office", range: $range, calendar: DAY) {
+        t calendar bucket workMs scheduledMs total { efficiency observedMs } } }"""
+    asked = {"query": query, "variables": {"range": span}}
+    shown_there = client.post("/graphql", json=asked).json()["data"]["efficiency"]
+    shown_here = client.get("/api/v1/reports/efficiency", params={"site_id": "office", "calendar": "DAY"} | span).json()
+    assert shown_there == {
+        "t": ["2026-03-01T23:00:00.000Z", "2026-03-02T23:00:00.000Z"],
+        "calendar": "DAY",
+        "bucket": None,
+        "workMs": [30_000, None],
+        "scheduledMs": [8.5 * 3_600_000] * 2,
+        "total": {"efficiency": 1, "observedMs": 60_000},
+    }
+    assert [datetime.fromisoformat(t) for t in shown_here["t"]] == [utc("2026-03-01T23:00"), utc("2026-03-02T23:00")]
+    assert (shown_here["calendar"], shown_here["bucket"]) == ("DAY", None)
+    assert (shown_here["work_ms"], shown_here["total"]["efficiency"]) == ([30_000, None], 1)
 
 
 def test_days_of_several_time_zones_are_refused(read_model: Database, rows: Connection) -> None:

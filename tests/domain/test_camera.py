@@ -14,6 +14,7 @@ from schemas.events import (
     CameraStatusChanged,
     CameraStatusObserved,
     CommandRefused,
+    ConfigureCamera,
     Event,
     FrameObserved,
     LineCrossed,
@@ -29,7 +30,7 @@ from schemas.events import (
     ZonesDefined,
 )
 from schemas.wire import to_avro
-from stream_processors.domain.camera import REMEMBERED_COMMANDS, CameraState, MalformedFrameError, step
+from stream_processors.domain.camera import REMEMBERED_COMMANDS, CameraState, LogEntry, MalformedFrameError, step
 from tests.domain import oracle, walks
 from tests.domain.oracle import Sample
 from tests.domain.walks import (
@@ -469,3 +470,11 @@ def test_somebody_hidden_while_a_zone_was_drawn_enters_it_no_earlier_than_that()
     )
     assert visit.entry_reason == "CROSSED"
     assert sum(each.person_ms for each in said(log, ZoneMinuteMeasured)) == visit.dwell_ms
+
+
+def test_settings_with_a_text_no_database_can_store_are_refused() -> None:
+    command = ConfigureCamera(camera_id="c1", command_id="k", name="front\0door")
+    _, (refused,) = step(CameraState("c1"), LogEntry(Position(epoch=0, partition=0, offset=0, index=0), None, command))
+    assert isinstance(refused, CommandRefused)
+    assert (refused.reason, refused.revision) == ("INVALID", 0)
+    assert [fault.code for fault in refused.faults] == ["NUL_IN_TEXT"]

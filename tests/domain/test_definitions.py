@@ -53,6 +53,8 @@ def test_a_zone_and_a_line_may_share_an_id() -> None:
         (line((0.5, 0.5), (0.5, 0.5)), "EQUAL_POINTS", "lines[0].points[1]"),
         (line((0, 0), (2, 0)), "POINT_OUT_OF_RANGE", "lines[0].points[1]"),
         (square("", 0, 0, 1, 1), "EMPTY_ID", "zones[0]"),
+        (square("a\0b", 0, 0, 1, 1), "NUL_IN_TEXT", "zones[0]"),
+        (vertical("a\0b", 0.5), "NUL_IN_TEXT", "lines[0]"),
     ],
 )
 def test_a_fault_names_its_code_and_its_place(shape: Zone | Line, code: str, path: str) -> None:

@@ -50,7 +50,7 @@ from tests.replay.files import TOPICS, digests, folded_by_hand, lines, run, said
 IN_AND_OUT = walks(
     (START, 0.5, 0.5), (START + 20_000, 0.5, 0.5), (START + 21_000, 0.9, 0.5), (START + 100_000, 0.9, 0.5)
 )
-VISIT: list[LogRecord] = [define(DESK, vertical("door", 0.8)), *film(every(100, START, START + 100_000), IN_AND_OUT)]
+VISIT: list[LogRecord] = [define(DESK, vertical("door", 0.8)), *film(every(250, START, START + 100_000), IN_AND_OUT)]
 SKIP = Plan(skip_errors=True)
 few = settings(max_examples=30)  # each folds logs several times
 
@@ -188,7 +188,7 @@ def test_a_line_that_is_no_record_ends_the_replay_with_its_number_and_reason(tmp
 
 def test_lines_that_are_no_records_can_be_skipped_and_are_counted(tmp_path: Path) -> None:
     broken = b'{"type":"Nothing"}\n'
-    summary = run(broken + lines(VISIT[:500]) + broken + lines(VISIT[500:]) + broken, tmp_path, SKIP)
+    summary = run(broken + lines(VISIT[:200]) + broken + lines(VISIT[200:]) + broken, tmp_path, SKIP)
     assert summary.not_records == 3
     assert summary.cameras["c1"].digests == digests(folded_by_hand(VISIT))
 
@@ -259,7 +259,7 @@ def test_an_empty_log_says_so(log: bytes, tmp_path: Path) -> None:
 
 def test_a_range_that_begins_before_the_log_is_approximate(tmp_path: Path) -> None:
     log = lines(of_camera("a", VISIT)) + lines(of_camera("b", VISIT[50:]))
-    exact = run(log, tmp_path, Plan(span=Span(START + 10_000, None)))
+    exact = run(log, tmp_path, Plan(span=Span(START + 20_000, None)))
     assert (exact.approximate, exact.cameras["b"].approximate) == (False, False)
     summary = run(log, tmp_path, Plan(span=Span(START, None)))
     assert (summary.approximate, summary.cameras["a"].approximate, summary.cameras["b"].approximate) == (
