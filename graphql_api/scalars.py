@@ -60,7 +60,7 @@ def parse_local_time(text: Any) -> time:
     """
     try:
         shown = time.fromisoformat(text)
-        if format_local_time(shown) == text:
+        if shown.tzinfo is None and format_local_time(shown) == text:
             return shown
     except (TypeError, ValueError) as error:
         raise _no_local_time(text) from error

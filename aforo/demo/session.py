@@ -20,6 +20,7 @@ from aforo.settings import Settings, database_url
 from infra.local.service import is_free
 from infra.local.settings import LocalSettings
 from infra.local.stack import Stack
+from infra.local.tools import last_lines
 from schemas.registry import HttpRegistry
 
 READY_WITHIN_S = 120.0
@@ -146,12 +147,14 @@ class Session:
         while not condition():
             if ended := self.children.ended():
                 (process, status), *_ = ended.items()
-                raise SessionError(
-                    f"the process {process} ended with status {status}; see {self.children.log(process)}"
-                )
+                raise SessionError(f"the process {process} ended with status {status}; {self._last_words(process)}")
             if time.monotonic() > deadline:
-                raise SessionError(f"waited {within_s:.0f} s for {what}; see {self.children.log(name)}")
+                raise SessionError(f"waited {within_s:.0f} s for {what}; {self._last_words(name)}")
             time.sleep(0.2)
+
+    def _last_words(self, name: str) -> str:
+        log = self.children.log(name)
+        return f"its log {log} ends:\n{last_lines(log.read_text(errors='replace'))}"
 
     def _environment(self) -> dict[str, str]:
         """The settings as variables, for the processes."""

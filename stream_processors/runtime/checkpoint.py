@@ -28,6 +28,14 @@ State = TypeVar("State")
 Headers = list[tuple[str, bytes]]
 
 
+class HoleError(RuntimeError):
+    """Delivery skipped records of the log; the worker stops before it folds past them, and starts where it committed."""
+
+
+class UnfinishedError(RuntimeError):
+    """Partitions went away before what was folded of them was durable."""
+
+
 class FrozenError(RuntimeError):
     """The worker stood still for so long that another may own its partitions; it must not write."""
 
@@ -157,17 +165,24 @@ class CheckpointedAgent(Generic[State]):
         self._folded: dict[bytes, _Folded[State]] = {}
         self._recovered: dict[bytes, Held[State]] = {}
         self._pending: list[Any] = []
+        self._expected: dict[int, int] = {}  # by partition, the offset that must come next
         self._lock = asyncio.Lock()
         self._beat = time.monotonic()
+        # Not on assignment: Faust sends that signal when recovery has begun, so records may have been folded already.
         app.on_partitions_revoked.connect(self._forget)
-        app.on_partitions_assigned.connect(self._forget)
         app.agent(raw_topic(app, source), name=f"{app.conf.id}.fold")(self._run)
 
     async def _forget(self, *_args: Any, **_kwargs: Any) -> None:
-        """Partitions moved: whatever is in memory may be behind the changelog now."""
+        """Partitions are given up, after Faust waited for the last checkpoint: others may go on with their states.
+
+        Raises:
+            UnfinishedError: it did not wait; the worker stops, and what was not checkpointed is delivered again.
+        """
+        if self._pending:
+            raise UnfinishedError(f"partitions were revoked with {len(self._pending)} records not checkpointed")
         self._folded.clear()
         self._recovered.clear()
-        self._pending.clear()
+        self._expected.clear()
 
     async def _run(self, stream: Any) -> None:
         self._beat = time.monotonic()
@@ -235,6 +250,7 @@ class CheckpointedAgent(Generic[State]):
         started = time.process_time()
         for event in batch:
             message = _message(event)
+            self._check_hole(message)
             folded = self._state_of(message, event)
             self._pending.append(event)
             metrics.RECORDS_READ.labels(partition=message.partition).inc()
@@ -263,6 +279,15 @@ class CheckpointedAgent(Generic[State]):
             key=output.key, value=output.value, partition=partition, headers=output.headers
         )
         return sent
+
+    def _check_hole(self, message: Message) -> None:
+        """Offsets of a log that is neither compacted nor transactional follow each other; repeated ones do no harm."""
+        expected = self._expected.get(message.partition, message.offset)
+        if message.offset > expected:
+            raise HoleError(
+                f"{message.topic}/{message.partition}: offset {expected} should have come, but {message.offset} came"
+            )
+        self._expected[message.partition] = max(expected, message.offset + 1)
 
     def _check_frozen(self) -> None:
         """A worker stopped by SIGSTOP or a long pause finds its partitions with others when it wakes up."""

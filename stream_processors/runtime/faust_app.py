@@ -14,10 +14,24 @@ import faust
 import mode
 from aiokafka.helpers import create_ssl_context
 from faust.auth import SASLCredentials
+from mode.utils.queues import FlowControlEvent
 
 from schemas.settings import KafkaSettings
 
 SESSION_TIMEOUT_S = 6.0
+
+
+class KeepingFlowControl(FlowControlEvent):  # type: ignore[misc] # mode has no types
+    """Flow control that throws nothing away when flow is resumed a second time.
+
+    After recovering tables Faust 0.15.3 resumes partitions, lets the fetcher fill the queues while it seeks, and resumes
+    the flow that is already active; mode's `resume` empties the queues then, and those records never come again.
+    """
+
+    def resume(self) -> None:
+        """Let producers into the queues; empties them only when flow was really suspended."""
+        if not self.is_active():
+            super().resume()
 
 
 def make_app(name: str, kafka: KafkaSettings, *, instance: str = "") -> faust.App:
@@ -26,7 +40,7 @@ def make_app(name: str, kafka: KafkaSettings, *, instance: str = "") -> faust.Ap
     `instance` makes the worker a static member of the group: stopped and started within the session time-out, it keeps
     its partitions without a rebalance.
     """
-    return faust.App(
+    app = faust.App(
         name,
         broker=[f"kafka://{host}" for host in kafka.bootstrap.split(",")],
         broker_credentials=_credentials(kafka),
@@ -54,6 +68,8 @@ def make_app(name: str, kafka: KafkaSettings, *, instance: str = "") -> faust.Ap
         worker_redirect_stdouts=False,
         web_enabled=False,
     )
+    app.flow_control = KeepingFlowControl(loop=app.loop)
+    return app
 
 
 def raw_topic(app: faust.App, name: str) -> faust.TopicT:

@@ -1,6 +1,7 @@
 """A process that starts before its services waits, says so, and goes on by itself."""
 
 import socket
+import time
 
 import pytest
 from structlog.testing import capture_logs
@@ -14,8 +15,8 @@ from schemas.settings import KafkaSettings
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Seconds that pass only while something sleeps."""
     now = [0.0]
-    monkeypatch.setattr(waiting.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(waiting.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
     return now
 
 
@@ -79,7 +80,7 @@ def test_an_absent_broker_and_registry_are_named_with_their_address(
     def stop(_seconds: float) -> None:
         raise StopWaitingError
 
-    monkeypatch.setattr(waiting.time, "sleep", stop)
+    monkeypatch.setattr(time, "sleep", stop)
     address = f"127.0.0.1:{closed_port}"
     with capture_logs() as said:
         with pytest.raises(StopWaitingError):

@@ -94,6 +94,14 @@ def test_a_closed_day_is_not_scheduled_and_what_was_seen_on_it_does_not_count(
     assert series.total.observed_ms == 120_000
 
 
+def test_shifts_within_one_bucket_add_up(read_model: Database, rows: Connection) -> None:
+    one_camera(rows, "UTC", [Weekly(1, time(8), time(8, 2)), Weekly(1, time(9), time(9, 3))])
+    seen = [START - MINUTE, START, START + 2 * MINUTE, START + HOUR, START + HOUR + MINUTE]
+    insert(rows, "zone_minutes", [minute(at=at, zone_id=z, exclusive_person_ms=6_000) for at in seen for z in "ab"])
+    series = of_office(read_model, START - HOUR, START + 3 * HOUR, 4 * HOUR)
+    assert (series.scheduled_ms, series.observed_ms, series.work_ms) == ([300_000], [180_000], [36_000])
+
+
 def test_a_minute_that_is_only_partly_in_the_future_is_not_scheduled_yet(
     read_model: Database, rows: Connection
 ) -> None:
@@ -128,12 +136,24 @@ def truncated(moment: datetime, unit: CalendarUnit) -> datetime:
 
 
 @pytest.mark.parametrize("unit", [CalendarUnit.DAY, CalendarUnit.WEEK, CalendarUnit.MONTH])
-@pytest.mark.parametrize("time_zone", [BERLIN, KOLKATA, "America/New_York", LORD_HOWE, "Africa/Cairo", "UTC"])
+@pytest.mark.parametrize(
+    ("time_zone", "month"),
+    [
+        (BERLIN, 3),
+        (KOLKATA, 3),
+        ("America/New_York", 10),
+        (LORD_HOWE, 3),
+        ("Africa/Cairo", 4),
+        ("America/Havana", 10),  # where a midnight is shown twice
+        ("UTC", 3),
+    ],
+)
 def test_calendar_units_begin_when_the_clock_first_shows_them(
-    unit: CalendarUnit, time_zone: str, read_model: Database, rows: Connection
+    unit: CalendarUnit, time_zone: str, month: int, read_model: Database, rows: Connection
 ) -> None:
     one_camera(rows, time_zone, [])
-    since, until = utc("2026-03-20T10:07"), utc("2026-05-02T03:00")
+    since = utc(f"2026-{month:02}-20T10:07")
+    until = since + 43 * DAY
     expected, last = [since], truncated(clock(since, time_zone), unit)
     for index in range(1, (until - since) // MINUTE):
         moment = since + index * MINUTE

@@ -88,11 +88,11 @@ def test_a_process_that_ignores_its_stop_signal_is_killed(daemon: Daemon, monkey
 
 
 def test_a_process_ends_by_its_own_stop_signal(tmp_path: Path) -> None:
-    daemon = Daemon("thing", tmp_path, signal.SIGINT)
-    spawn(daemon, "trap 'echo by INT; exit' INT; echo deaf; while :; do sleep 0.05; done")
+    daemon = Daemon("thing", tmp_path, signal.SIGUSR1)
+    spawn(daemon, "trap 'echo by USR1; exit' USR1; echo deaf; while :; do sleep 0.05; done")
     daemon.await_ready(lambda: silent_until(daemon, "deaf"), 20)
     daemon.stop()
-    assert "by INT" in daemon.log.read_text()
+    assert "by USR1" in daemon.log.read_text()
 
 
 def test_stopping_what_does_not_run_changes_nothing(daemon: Daemon) -> None:
