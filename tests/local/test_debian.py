@@ -5,12 +5,15 @@ import pytest
 from infra.local.debian import find_mirror
 
 
+HOST = "http://mirror.example"
+
+
 @pytest.mark.parametrize(
     ("addresses", "found"),
     [
-        (["http://mirror.example/debian-security/", "http://mirror.example/debian/"], "http://mirror.example/debian/"),
+        ([f"{HOST}/debian-security/", f"{HOST}/debian/"], f"{HOST}/debian/"),
         (["https://a.example/debian", "https://b.example/debian"], "https://a.example/debian"),
-        (["http://mirror.example/ubuntu/"], None),
+        ([f"{HOST}/ubuntu/"], None),
         ([], None),
     ],
     ids=["security is not the archive", "the first of two", "another distribution", "no sources"],
