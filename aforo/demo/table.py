@@ -37,9 +37,10 @@ class Figures:
 
 
 def ask(api: Api, since: datetime) -> Figures:
-    """What GraphQL says of the time since then: visits, the last closed minutes, and the measures of whole minutes."""
+    """What GraphQL says of the minutes since then: visits, the last closed minutes, and the measures of closed ones."""
     now = datetime.now(UTC)
-    span = _range(since, now + timedelta(minutes=1))
+    begun = _minute_of(since)
+    span = _range(begun, now + timedelta(minutes=1))
     figures = Figures()
     for visit in api.query(VISITS, range=span)["zoneVisits"]["nodes"]:
         zone = visit["cameraId"], visit["zoneId"]
@@ -48,9 +49,8 @@ def ask(api: Api, since: datetime) -> Figures:
         columns = api.query(MINUTE, camera=camera, zone=zone_id, range=span)["zoneMinutes"]
         if columns["t"]:
             figures.minutes[camera, zone_id] = {name: values[-1] for name, values in columns.items()}
-    whole = _minute_of(since) + timedelta(minutes=1), _minute_of(now)
-    if whole[0] < whole[1]:
-        figures.total = api.query(EFFICIENCY, range=_range(*whole))["efficiency"]["total"]
+    if begun < _minute_of(now):
+        figures.total = api.query(EFFICIENCY, range=_range(begun, _minute_of(now)))["efficiency"]["total"]
     return figures
 
 
