@@ -4,7 +4,6 @@ import pytest
 
 from infra.local.debian import find_mirror
 
-
 HOST = "http://mirror.example"
 
 
