@@ -22,7 +22,7 @@ P = ParamSpec("P")
 BEGAN = time.monotonic()
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
+console = Console(highlight=False)
 
 
 def with_settings(command: Callable[Concatenate[Settings, P], None]) -> Callable[P, None]:
@@ -157,6 +157,8 @@ def demo(settings: Settings, *, seconds: int | None) -> None:
     """
     from aforo.demo import run as demo_run  # noqa: PLC0415 - no command loads another's libraries
 
+    if not console.is_terminal:
+        console.width = 110  # a log file has no width of its own
     if faults := demo_run.run(settings, console, seconds, BEGAN):
         raise click.ClickException("not everything flowed: " + "; ".join(faults))
     console.print("everything flowed")
