@@ -24,6 +24,7 @@ Refusal: TypeAlias = Literal[
     "UNDECODABLE", "UNKNOWN_SCHEMA", "UNSIGNED", "EXPIRED", "POISON", "WRONG_KEY", "QUARANTINED",
     "DUPLICATE", "LATE", "FUTURE", "DISABLED", "OTHER",
 ]  # fmt: skip
+DropReason: TypeAlias = Literal["SPOOL_FULL", "SPOOL_AGE", "SPOOL_DAMAGED", "OTHER"]
 Point: TypeAlias = tuple[float, float]
 
 
@@ -161,6 +162,10 @@ class ConfigureCamera(Command, frozen=True, kw_only=True):
     enabled: bool = True
     max_gap_ms: NonNegative = 2_000
     track_timeout_ms: NonNegative = 2_000
+    source: str = ""
+    credentials: str = ""
+    target_fps: float | None = None
+    masks: tuple[tuple[Point, ...], ...] = ()
 
 
 class DefineZones(Command, frozen=True, kw_only=True):
@@ -170,6 +175,41 @@ class DefineZones(Command, frozen=True, kw_only=True):
     lines: tuple[Line, ...] = ()
 
 
+class AdoptRun(Command, frozen=True, kw_only=True):
+    """Command: the numbers of a replay run take the place of the published ones in [range_from, range_to)."""
+
+    run_id: str
+    range_from: int
+    range_to: int
+    fold_version: int
+    digest: str
+    zones: tuple[Zone, ...] | None = None
+    lines: tuple[Line, ...] | None = None
+    track_timeout_ms: NonNegative | None = None
+    max_gap_ms: NonNegative | None = None
+
+
+class EdgeConfigurationReported(Event, frozen=True, kw_only=True):
+    """The edge says which configuration of a camera it runs, or why it cannot."""
+
+    revision: int
+    reported_at: int
+    error: str = ""
+
+
+class FramesDropped(Event, frozen=True, kw_only=True):
+    """The edge gave up records of a camera that it could not deliver."""
+
+    session: str = ""
+    first_seq: int | None = None
+    last_seq: int | None = None
+    records: int
+    first_observed_at: int | None = None
+    last_observed_at: int | None = None
+    dropped_at: int
+    reason: DropReason
+
+
 # --- what the fold says -----------------------------------------------------------------------------------------------
 
 
@@ -177,6 +217,12 @@ class Derived(Event, frozen=True, kw_only=True):
     """A record the fold derived from one record of the log; `position` names the cause."""
 
     position: Position
+
+    @classmethod
+    def answering(cls, record: Event, position: Position, **more: int) -> Self:
+        """The event that repeats every field it shares with `record`, its cause at `position`."""
+        shared = {name: getattr(record, name) for name in cls.__struct_fields__ if hasattr(record, name)}
+        return cls(position=position, **(shared | more))
 
     def numbered(self, index: int) -> Self:
         """The same record as the `index`-th effect of its cause."""
@@ -293,6 +339,10 @@ class CameraConfigured(Derived, frozen=True, kw_only=True):
     enabled: bool = True
     max_gap_ms: int = 2_000
     track_timeout_ms: int = 2_000
+    source: str = ""
+    credentials: str = ""
+    target_fps: float | None = None
+    masks: tuple[tuple[Point, ...], ...] = ()
 
 
 class ZonesDefined(Derived, frozen=True, kw_only=True):
@@ -331,6 +381,65 @@ class CameraStatusObserved(Derived, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class CameraConfigurationApplied(Derived, frozen=True, kw_only=True):
+    """The edge took up a camera's configuration, or said why it cannot."""
+
+    revision: int
+    reported_at: int
+    error: str = ""
+
+
+class FramesLost(Derived, frozen=True, kw_only=True):
+    """The edge gave up records of a camera before they reached its log."""
+
+    session: str = ""
+    first_seq: int | None = None
+    last_seq: int | None = None
+    records: int
+    first_observed_at: int | None = None
+    last_observed_at: int | None = None
+    dropped_at: int
+    reason: DropReason
+
+
+class RunAdopted(Derived, frozen=True, kw_only=True):
+    """A replay run is adopted: its facts follow under this restatement."""
+
+    command_id: str
+    issued_by: str = ""
+    run_id: str
+    restatement: int
+    range_from: int
+    range_to: int
+    fold_version: int
+    digest: str
+    zones: tuple[Zone, ...] | None = None
+    lines: tuple[Line, ...] | None = None
+    track_timeout_ms: NonNegative | None = None
+    max_gap_ms: NonNegative | None = None
+
+
+class RangeRestated(Derived, frozen=True, kw_only=True):
+    """All facts of a restatement stand before this record in its topic: lower ones in [range_from, range_to) are void."""
+
+    run_id: str
+    restatement: int
+    range_from: int
+    range_to: int
+
+
+class TracksRestated(RangeRestated, frozen=True, kw_only=True):
+    """The mark in the topic of tracks."""
+
+
+class ZoneVisitsRestated(RangeRestated, frozen=True, kw_only=True):
+    """The mark in the topic of zone visits."""
+
+
+class ZoneMinutesRestated(RangeRestated, frozen=True, kw_only=True):
+    """The mark in the topic of zone minutes."""
+
+
 class CameraSnapshot(Event, frozen=True, kw_only=True):
     """The fold's state after a record: where recovery or a replay may begin."""
 
@@ -343,17 +452,33 @@ class CameraSnapshot(Event, frozen=True, kw_only=True):
     state: bytes
 
 
-LogRecord: TypeAlias = FrameObserved | CameraStatusChanged | CameraSilent | ConfigureCamera | DefineZones
-CameraEvent: TypeAlias = CameraConfigured | ZonesDefined | CommandRefused | RecordRefused | CameraStatusObserved
+LogCommand: TypeAlias = ConfigureCamera | DefineZones | AdoptRun
+LogRecord: TypeAlias = (
+    FrameObserved | CameraStatusChanged | CameraSilent | LogCommand | EdgeConfigurationReported | FramesDropped
+)
+CameraEvent: TypeAlias = (
+    CameraConfigured
+    | ZonesDefined
+    | RunAdopted
+    | CommandRefused
+    | RecordRefused
+    | CameraStatusObserved
+    | CameraConfigurationApplied
+    | FramesLost
+)
 Fact: TypeAlias = TracksObserved | TrackEnded | ZoneEntered | ZoneExited | LineCrossed | ZoneMinuteMeasured
 Output: TypeAlias = Fact | CameraEvent
-Record: TypeAlias = LogRecord | Output | CameraSnapshot
+Restated: TypeAlias = TracksRestated | ZoneVisitsRestated | ZoneMinutesRestated
+Record: TypeAlias = LogRecord | Output | Restated | CameraSnapshot
 
 RECORDS: dict[str, type[Event]] = {
     record.__name__: record
     for record in (
-        FrameObserved, CameraStatusChanged, CameraSilent, ConfigureCamera, DefineZones,
+        FrameObserved, CameraStatusChanged, CameraSilent, ConfigureCamera, DefineZones, AdoptRun,
+        EdgeConfigurationReported, FramesDropped,
         TracksObserved, TrackEnded, ZoneEntered, ZoneExited, LineCrossed, ZoneMinuteMeasured,
-        CameraConfigured, ZonesDefined, CommandRefused, RecordRefused, CameraStatusObserved, CameraSnapshot,
+        CameraConfigured, ZonesDefined, CommandRefused, RecordRefused, CameraStatusObserved,
+        CameraConfigurationApplied, FramesLost, RunAdopted,
+        TracksRestated, ZoneVisitsRestated, ZoneMinutesRestated, CameraSnapshot,
     )
 }  # fmt: skip

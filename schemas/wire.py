@@ -54,7 +54,8 @@ def _own(record: str) -> Any:
 def to_avro(event: Event) -> bytes:
     """The Avro body of `event`: a pure function of it, so equal events are equal bytes."""
     out = io.BytesIO()
-    fastavro.schemaless_writer(out, _own(type(event).__name__), _fields(event))
+    # A tuple is a list here, not a name and a value.
+    fastavro.schemaless_writer(out, _own(type(event).__name__), _fields(event), disable_tuple_notation=True)
     return out.getvalue()
 
 

@@ -4,18 +4,21 @@ Faults name what is wrong, where, and what to do; a definition with any fault ch
 """
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from schemas.events import Anchor, Fault, Line, Point, Zone
+from schemas.events import Anchor, ConfigureCamera, Fault, Line, Point, Zone
 from stream_processors.domain.geometry import CENTRE, FOOT, Floats, Ints, Polygons, is_simple
 
 MIN_POLYGON_POINTS = 3
 LINE_POINTS = 2
 MAX_SHAPES = 200
 MAX_POINTS = 200
+MAX_FPS = 120.0
+_USER_IN_ADDRESS = re.compile(r"^[a-z0-9+.-]+://[^/]*@", re.IGNORECASE)
 
 
 def anchor_of(shape: Zone | Line) -> int:
@@ -93,6 +96,21 @@ def faults(zones: Sequence[Zone], lines: Sequence[Line]) -> tuple[Fault, ...]:
         found += text_faults(f"lines[{index}]", line.line_id, line.name)
         found += _line_faults(f"lines[{index}].points", line.points)
     return tuple(found)
+
+
+def configuration_faults(command: ConfigureCamera) -> list[Fault]:
+    """Everything to mend in a camera's settings; empty when they can be taken."""
+    found = text_faults("name", command.name, command.site_id, command.source, command.credentials)
+    if _USER_IN_ADDRESS.match(command.source):
+        message = "it holds a user name; the edge keeps user and password under the name given in `credentials`"
+        found.append(Fault(code="CREDENTIALS_IN_SOURCE", path="source", message=message))
+    if command.target_fps is not None and not 0 < command.target_fps <= MAX_FPS:
+        message = f"{command.target_fps}; it takes more than 0 and at most {MAX_FPS:g} frames a second"
+        found.append(Fault(code="RATE_OUT_OF_RANGE", path="target_fps", message=message))
+    found += _count_faults("masks", len(command.masks))
+    for index, mask in enumerate(command.masks):
+        found += _polygon_faults(f"masks[{index}]", mask)
+    return found
 
 
 def text_faults(path: str, *texts: str) -> list[Fault]:

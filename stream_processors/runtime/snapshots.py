@@ -1,6 +1,6 @@
 """The state of a camera's fold as bytes and back, bit for bit: MessagePack around the domain's own dataclasses.
 
-`FORMAT` is raised whenever the layout of the state changes; an older format must be upcast here before it is read.
+`FORMAT` is raised whenever the layout of the state changes; what an older one lacks is added by `_UPCASTS`.
 """
 
 from dataclasses import fields
@@ -13,7 +13,7 @@ from schemas.events import CameraSnapshot, Position
 from stream_processors.domain import tracker
 from stream_processors.domain.camera import FOLD_VERSION, CameraState
 
-FORMAT = 1
+FORMAT = 2
 
 
 class UnusableSnapshotError(ValueError):
@@ -54,15 +54,33 @@ def load(snapshot: CameraSnapshot) -> CameraState:
             f"{snapshot.camera_id}: snapshot format {snapshot.format}, fold {snapshot.fold_version} is newer than "
             f"this code ({FORMAT}, {FOLD_VERSION}); start the newer version instead"
         )
-    if (snapshot.format, snapshot.fold_version) != (FORMAT, FOLD_VERSION):
+    if snapshot.format not in {FORMAT, *_UPCASTS} or snapshot.fold_version != FOLD_VERSION:
         raise UnusableSnapshotError(
-            f"{snapshot.camera_id}: snapshot format {snapshot.format}, fold {snapshot.fold_version} is older than this code"
+            f"{snapshot.camera_id}: snapshot format {snapshot.format}, fold {snapshot.fold_version} is older than this code reads"
         )
     try:
-        tracks, body = _DECODER.decode(snapshot.state)
+        tracks, body = _DECODER.decode(_upcast(snapshot.format, snapshot.state))
         return CameraState(tracker=tracker.load(tracks), **msgspec.structs.asdict(body))
     except (msgspec.DecodeError, ValueError, KeyError, TypeError) as error:
         raise UnusableSnapshotError(f"{snapshot.camera_id}: snapshot is damaged: {error}") from error
+
+
+def _with_restatements(body: list[Any]) -> list[Any]:
+    return [*body, 0]
+
+
+# By format: what makes the fields of `_Body` those of the next format.
+_UPCASTS = {1: _with_restatements}
+
+
+def _upcast(written: int, state: bytes) -> bytes:
+    """A state in the format `written` as one of `FORMAT`."""
+    if written == FORMAT:
+        return state
+    tracks, body = msgspec.msgpack.decode(state)
+    for each in range(written, FORMAT):
+        body = _UPCASTS[each](body)
+    return msgspec.msgpack.encode((tracks, body))
 
 
 def _pack(value: object) -> object:

@@ -30,7 +30,8 @@ from schemas.events import (
     ZonesDefined,
 )
 from schemas.wire import to_avro
-from stream_processors.domain.camera import REMEMBERED_COMMANDS, CameraState, LogEntry, MalformedFrameError, step
+from stream_processors.domain.camera import CameraState, LogEntry, MalformedFrameError, step
+from stream_processors.domain.commands import REMEMBERED_COMMANDS
 from tests.domain import oracle, walks
 from tests.domain.oracle import Sample
 from tests.domain.walks import (

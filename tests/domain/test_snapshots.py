@@ -1,6 +1,7 @@
 """A snapshot anywhere changes nothing, bit for bit; one that cannot be read says so."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from stream_processors.runtime.snapshots import FORMAT, UnusableSnapshotError, d
 from tests.domain import walks
 from tests.domain.walks import CAMERA, entries, every, film, fold, standing
 
+DATA = Path(__file__).parent / "data"
 NEXT = Position(epoch=1, partition=3, offset=77, index=0)
 
 
@@ -54,6 +56,20 @@ def a_snapshot() -> CameraSnapshot:
     return dump(state, NEXT)
 
 
+def test_a_snapshot_of_the_first_format_goes_on_as_if_it_were_new() -> None:
+    """The file was written by the code of release 1, after the first 31 records of this log."""
+    people = standing(0.5, 0.5), standing(0.1, 0.9)
+    log = entries(
+        [walks.define(walks.DESK, command_id="k1"), *film(every(100, walks.START, walks.START + 6_000), *people)]
+    )
+    written = from_avro("CameraSnapshot", (DATA / "snapshot-format-1.avro").read_bytes())
+    assert isinstance(written, CameraSnapshot)
+    assert written.format == 1
+    state, _ = fold(log[:31])
+    assert dump(load(written), NEXT) == dump(state, NEXT)
+    assert fold(log[31:], load(written))[1] == fold(log[31:], state)[1] != []
+
+
 def test_a_snapshot_says_where_the_log_goes_on() -> None:
     snapshot = a_snapshot()
     assert (snapshot.camera_id, snapshot.watermark) == (CAMERA, walks.START + 3_000)
@@ -65,7 +81,7 @@ def test_a_snapshot_says_where_the_log_goes_on() -> None:
     [
         ({"format": FORMAT + 1}, "newer"),
         ({"fold_version": FOLD_VERSION + 1}, "newer"),
-        ({"format": FORMAT - 1}, "older"),
+        ({"format": 0}, "older"),
         ({"fold_version": FOLD_VERSION - 1}, "older"),
         ({"state": b""}, "damaged"),
         ({"state": b"\x00\xff"}, "damaged"),
