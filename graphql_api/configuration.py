@@ -1,5 +1,6 @@
 """The mutations: what the API may ask of a camera, and what the camera said to it."""
 
+import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,9 +11,9 @@ from graphql_api.commands import Answer
 from graphql_api.context import Info
 from graphql_api.described import command, output, payload
 from graphql_api.scalars import moment_of
-from graphql_api.user_errors import UserError, malformed, user_errors
+from graphql_api.user_errors import UserError, exposed, malformed, user_errors
 from graphql_api.visit_stream import position_text
-from graphql_api.zones import Anchor, Line, Zone, ZoneKind, ZoneSet, points_of
+from graphql_api.zones import Anchor, Line, Point, Zone, ZoneKind, ZoneSet, points_of
 from schemas import events
 from schemas.events import CameraConfigured, ConfigureCamera, DefineZones, ZonesDefined
 
@@ -69,6 +70,18 @@ class CameraConfigureInput:
     enabled: bool = True
     max_gap_ms: int = 2_000
     track_timeout_ms: int = 2_000
+    source: str = strawberry.field(
+        default="", description="Address the edge reads, without user and password; empty: the edge's own settings."
+    )
+    credentials: str = strawberry.field(
+        default="", description="Name of a secret the edge keeps itself; never the secret."
+    )
+    target_fps: float | None = strawberry.field(
+        default=None, description="Detections a second to aim at; null: the edge's own settings."
+    )
+    masks: list[list[PointInput]] = strawberry.field(
+        default_factory=list, description="Privacy masks: polygons blackened before detection."
+    )
 
 
 @output
@@ -92,6 +105,10 @@ class CameraSettings:
     enabled: bool
     max_gap_ms: int
     track_timeout_ms: int
+    source: str
+    credentials: str
+    target_fps: float | None
+    masks: list[list[Point]]
 
 
 @output
@@ -117,8 +134,8 @@ def define_zones(wanted: ZonesDefineInput, if_revision: int | None, command_id: 
 
 def configure_camera(wanted: CameraConfigureInput, if_revision: int | None, command_id: str) -> ConfigureCamera:
     """The command a mutation stands for."""
-    fields = {name: getattr(wanted, name) for name in ("name", "site_id", "enabled", "max_gap_ms", "track_timeout_ms")}
-    return ConfigureCamera(camera_id=wanted.camera_id, command_id=command_id, expected_revision=if_revision, **fields)
+    fields = vars(wanted) | {"masks": tuple(tuple((point.x, point.y) for point in mask) for mask in wanted.masks)}
+    return ConfigureCamera(command_id=command_id, expected_revision=if_revision, **fields)
 
 
 def zones_defined(answer: ZonesDefined) -> ZoneSet:
@@ -136,8 +153,8 @@ def zones_defined(answer: ZonesDefined) -> ZoneSet:
 
 
 def _settings(answer: CameraConfigured) -> CameraSettings:
-    names = ("revision", "name", "site_id", "enabled", "max_gap_ms", "track_timeout_ms")
-    return CameraSettings(camera_id=strawberry.ID(answer.camera_id), **{name: getattr(answer, name) for name in names})
+    fields = {each.name: getattr(answer, each.name) for each in dataclasses.fields(CameraSettings)}
+    return CameraSettings(**fields | {"masks": [points_of(mask) for mask in answer.masks]})
 
 
 def _geometry(part: ZoneInput | LineInput, points: str) -> dict[str, Any]:
@@ -197,7 +214,7 @@ class ConfigurationMutation:
     ) -> CameraConfigurePayload:
         """Fold a camera with these settings from its next frame on; `commandId` and `ifRevision` as for zonesDefine."""
         wanted = configure_camera(input, if_revision, command_id)
-        if faults := malformed(wanted):
+        if faults := [*malformed(wanted), *exposed(wanted)]:
             return CameraConfigurePayload(user_errors=faults)
         answer = await info.context.services.commands.issue(wanted)
         return CameraConfigurePayload(

@@ -1,13 +1,14 @@
 """What the sender of a mutation can mend, with the path of the input it concerns."""
 
 import re
+from urllib.parse import urlsplit
 
 import msgspec
 
 from graphql_api.commands import Answer
 from graphql_api.described import output
 from schemas import events
-from schemas.events import Command, CommandRefused
+from schemas.events import Command, CommandRefused, ConfigureCamera
 
 
 @output
@@ -33,6 +34,14 @@ def malformed(wanted: Command) -> list[UserError]:
         message, _, path = str(error).partition(" - at `$.")
         faults.append(UserError(code="INVALID", message=message, field=_path(path.rstrip("`"))))
     return faults
+
+
+def exposed(wanted: ConfigureCamera) -> list[UserError]:
+    """A password on its way into the log, where many may read it; the fold would refuse it too late."""
+    if not urlsplit(wanted.source).netloc.count("@"):
+        return []
+    message = "Leave user and password out of the address; the edge keeps them under the name given in `credentials`."
+    return [UserError(code="CREDENTIALS_IN_SOURCE", message=message, field=_path("source"))]
 
 
 def user_errors(answer: Answer | None) -> list[UserError]:

@@ -5,15 +5,28 @@ from typing import Any
 
 import msgspec
 import pytest
+from strawberry import ID
 
 from graphql_api.commands import Appended
+from graphql_api.configuration import CameraConfigureInput, PointInput, configure_camera
 from graphql_api.errors import QueryTimeoutError, ServiceUnavailableError
 from graphql_api.sql.commands import outcome
-from graphql_api.user_errors import malformed, user_errors
-from schemas.events import Command, CommandRefused, DefineZones, Event, Fault, RecordRefused, Zone, ZonesDefined
+from graphql_api.user_errors import exposed, malformed, user_errors
+from schemas.events import (
+    Command,
+    CommandRefused,
+    ConfigureCamera,
+    DefineZones,
+    Event,
+    Fault,
+    RecordRefused,
+    Zone,
+    ZonesDefined,
+)
 from tests.api.doubles import at, services
 
 SQUARE = ((0.1, 0.1), (0.9, 0.1), (0.9, 0.9))
+OF_EVERY_COMMAND = {*Command.__struct_fields__} - {"camera_id"}
 DESK = Zone(zone_id="desk", name="Desk", kind="WORK", polygon=SQUARE)
 
 
@@ -153,3 +166,28 @@ def test_what_the_record_cannot_hold_is_named_before_it_is_sent(fields: dict[str
 
 def test_a_command_the_record_can_hold_is_left_to_the_camera() -> None:
     assert malformed(define()) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "codes"),
+    [
+        ("rtsp://user:secret@192.0.2.1/stream1", ["CREDENTIALS_IN_SOURCE"]),
+        ("rtsp://192.0.2.1/stream1", []),
+        ("http://192.0.2.1/live@high", []),
+        ("/dev/video0", []),
+        ("", []),
+    ],
+)
+def test_a_password_in_an_address_never_gets_into_the_log(source: str, codes: list[str]) -> None:
+    faults = exposed(ConfigureCamera(camera_id="door", command_id="c", source=source))
+    assert [fault.code for fault in faults] == codes
+    assert "secret" not in str(faults)
+
+
+def test_every_setting_of_a_camera_can_be_asked_for() -> None:
+    wanted = CameraConfigureInput(camera_id=ID("door"), name="Door", masks=[[PointInput(x=0, y=0)] * 3], target_fps=5)
+    command = configure_camera(wanted, 2, "c")
+    assert command == ConfigureCamera(
+        camera_id="door", command_id="c", expected_revision=2, name="Door", target_fps=5, masks=(((0, 0),) * 3,)
+    )
+    assert {*CameraConfigureInput.__annotations__} == {*ConfigureCamera.__struct_fields__} - OF_EVERY_COMMAND
