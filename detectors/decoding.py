@@ -16,7 +16,7 @@ from detectors.errors import ModelLayoutError
 Decode: TypeAlias = Callable[[Float32, int, float], Detections]
 """(one image's output, index of the person class, score floor) -> detections in input pixels, best first."""
 
-_NMS_IOU = 0.6
+NMS_IOU = 0.6
 _BOX_ROWS = 4
 _FINAL_COLUMNS = 6
 
@@ -63,4 +63,4 @@ def _is_candidates(rows: int, columns: int, classes: int) -> bool:
 
 def _suppress(boxes: Float32, scores: Float32) -> list[int]:
     """Indices to keep, best score first; `boxes` are x, y, width, height."""
-    return [int(index) for index in cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), 0.0, _NMS_IOU)]
+    return [int(index) for index in cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), 0.0, NMS_IOU)]

@@ -50,6 +50,11 @@ class Detector(Protocol):
         """The thresholds that ship with the model; nothing below its floor is returned."""
         ...
 
+    @property
+    def max_batch(self) -> int:
+        """How many images it gains to show at once; 1 where a batch costs as much as single runs."""
+        ...
+
     def detect(self, images: Sequence[Image]) -> list[Detections]:
         """One `Detections` per image, in order; images may differ in size. An empty batch gives an empty list."""
         ...

@@ -13,6 +13,8 @@ class ScriptedDetector:
     Detections below the floor of `scores` are left out, as every detector does.
     """
 
+    max_batch = 1
+
     def __init__(
         self, script: Sequence[Detections], *, name: str = "scripted@00000000", scores: ScoreContract = DEFAULT_SCORES
     ) -> None:

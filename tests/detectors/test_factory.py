@@ -1,11 +1,13 @@
+import sys
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from detectors.detector import Detections
 from detectors.errors import BackendUnavailableError
-from detectors.factory import DEFAULT_MODEL, load_detector
+from detectors.factory import DEFAULT_MODEL, Device, load_detector
 from detectors.scores import ScoreContract
 from detectors.scripted import ScriptedDetector
 
@@ -28,15 +30,31 @@ def test_the_packaged_model_comes_with_its_notice() -> None:
     assert "MIT License" in notice
 
 
-@pytest.mark.parametrize(("name", "extra"), [("yolo11n.pt", "ultralytics"), ("yolo11n.engine", "tensorrt")])
-def test_a_model_kind_not_read_yet_names_its_extra_and_the_way_out(name: str, extra: str) -> None:
-    with pytest.raises(BackendUnavailableError, match=rf"aforo\[{extra}\].*not read them yet.*format=onnx"):
-        load_detector(Path(name))
+def test_a_pt_file_without_ultralytics_names_its_extra_and_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "yolo11n.pt").write_bytes(b"weights")
+    monkeypatch.setitem(sys.modules, "ultralytics", None)
+    with pytest.raises(BackendUnavailableError, match=r"aforo\[ultralytics\].*\.onnx export"):
+        load_detector(tmp_path / "yolo11n.pt")
 
 
 def test_an_unknown_kind_of_model_is_refused() -> None:
-    with pytest.raises(BackendUnavailableError, match=r"ends in \.onnx, not '\.tflite'"):
+    with pytest.raises(BackendUnavailableError, match=r"ends in \.onnx, \.engine or \.pt, not '\.tflite'"):
         load_detector(Path("model.tflite"))
+
+
+@pytest.mark.parametrize(("name", "device"), [("yolo11n.pt", "openvino"), ("yolo11n.engine", "cpu")])
+def test_a_device_that_cannot_run_a_file_is_refused_before_the_file_is_read(name: str, device: Device) -> None:
+    with pytest.raises(BackendUnavailableError, match=rf"do not run on device '{device}'"):
+        load_detector(Path(name), device=device)
+
+
+def test_cuda_without_its_runtime_is_refused_and_auto_takes_the_cpu() -> None:
+    assert "CUDAExecutionProvider" not in onnxruntime.get_available_providers()
+    with pytest.raises(BackendUnavailableError, match="onnxruntime-gpu"):
+        load_detector(device="cuda")
+    assert load_detector(device="auto").max_batch == 1
 
 
 def test_a_script_is_played_frame_by_frame_and_again_without_what_lies_below_the_floor() -> None:
