@@ -100,7 +100,10 @@ class BackloggedObservation(TrackObservation, frozen=True, kw_only=True):
 
 
 class FrameObserved(Event, frozen=True, kw_only=True):
-    """One frame the edge looked at; `boxes` and `scores` are packed little-endian float32, (n, 4) and (n,)."""
+    """One frame the edge looked at; `boxes` and `scores` are packed little-endian float32, (n, 4) and (n,).
+
+    `appearance` is empty or (n, d) uint8.
+    """
 
     session: str
     seq: int
@@ -117,6 +120,7 @@ class FrameObserved(Event, frozen=True, kw_only=True):
     boxes: bytes
     scores: bytes
     skipped: dict[str, int] = {}
+    appearance: bytes = b""
 
 
 class CameraStatusChanged(Event, frozen=True, kw_only=True):

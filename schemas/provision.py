@@ -8,7 +8,7 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 
 from schemas.registry import HttpRegistry, subject_of
 from schemas.settings import KafkaSettings
-from schemas.topics import TopicSpec, topics
+from schemas.topics import TopicSpec, largest_record_bytes, topics
 from schemas.wire import schema_text
 
 _DAY_MS = 86_400_000
@@ -27,7 +27,8 @@ def config_of(spec: TopicSpec, kafka: KafkaSettings) -> dict[str, str]:
         "forever": {"cleanup.policy": "delete", "retention.ms": "-1"},
         "compacted": {"cleanup.policy": "compact"},
     }[spec.retention]
-    return {"message.timestamp.type": "LogAppendTime"} | kept | spec.config
+    sized = {"max.message.bytes": str(largest_record_bytes(spec.name))}
+    return {"message.timestamp.type": "LogAppendTime"} | sized | kept | spec.config
 
 
 def create_topics(kafka: KafkaSettings) -> list[str]:

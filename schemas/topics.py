@@ -49,6 +49,15 @@ def topic_of(record: str) -> str:
     return name
 
 
+def largest_record_bytes(topic: str) -> int:
+    """What a topic's broker, its producers and its consumers take at most in one record, key and headers included."""
+    return LOG_RECORD_BYTES if topic == CAMERA_LOG else DERIVED_RECORD_BYTES
+
+
+# What is derived from a record of the log is larger than the record: names of zones, a state, the bytes and why not.
+LOG_RECORD_BYTES = 1 << 20
+DERIVED_RECORD_BYTES = 8 << 20
+
 CAMERA_LOG = "aforo.camera-log.v1"
 CAMERA_SNAPSHOTS = "aforo.camera-snapshots.v1"
 TRACKS = "aforo.tracks.v1"

@@ -35,14 +35,8 @@ def _unit(vectors: Floats) -> Floats:
 
 
 def widen(remembered: Floats, dimensions: int) -> Floats:
-    """The remembered vectors (n, d) ready for vectors of `dimensions`.
-
-    Raises:
-        ValueError: the camera's vectors changed their length; a new model needs a new session.
-    """
-    if remembered.shape[1] in {0, dimensions}:
-        return remembered if remembered.shape[1] else np.zeros((len(remembered), dimensions))
-    raise ValueError(f"appearance vectors had {remembered.shape[1]} numbers, now {dimensions}; end all tracks first")
+    """The remembered vectors (n, d) ready for vectors of `dimensions`; forgotten when another model makes these."""
+    return remembered if remembered.shape[1] == dimensions else np.zeros((len(remembered), dimensions))
 
 
 def resemblance(remembered: Floats, observed: Floats) -> Floats:

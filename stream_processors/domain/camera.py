@@ -156,7 +156,18 @@ def _detections(frame: FrameObserved) -> tracker.Frame:
         np.frombuffer(frame.boxes, _BOX).astype(np.float64).reshape(-1, 4),
         np.frombuffer(frame.scores, _BOX).astype(np.float64),
         tracker.ScoreContract(frame.score_floor, frame.score_high, frame.score_birth, frame.low_only_ms),
+        _looks(frame),
     )
+
+
+def _looks(frame: FrameObserved) -> Floats | None:
+    """The appearance vectors (n, d), if the edge gives any."""
+    count = len(frame.scores) // _BOX.itemsize
+    if not frame.appearance or not count:
+        return None
+    if len(frame.appearance) % count:
+        raise MalformedFrameError(f"{len(frame.appearance)} bytes of appearance do not fit {count} boxes")
+    return np.frombuffer(frame.appearance, np.uint8).astype(np.float64).reshape(count, -1)
 
 
 def _which(frame: FrameObserved) -> str:
