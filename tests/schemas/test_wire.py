@@ -238,7 +238,7 @@ def test_a_field_an_earlier_writer_lacks_takes_its_default(frame: FrameObserved)
     schema = json.dumps(changed("FrameObserved", lambda it: it["fields"].pop()))
     read = Wire(registry).decode(framed(registry.register("subject", schema), written(schema, as_said(frame))))
     assert isinstance(read, FrameObserved)
-    assert (read.skipped, read.scores, read.camera_id) == ({}, frame.scores, frame.camera_id)
+    assert (read.appearance, read.scores, read.camera_id) == (b"", frame.scores, frame.camera_id)
 
 
 def test_a_symbol_added_by_a_later_writer_becomes_other(wire: Wire, registry: MemoryRegistry) -> None:
