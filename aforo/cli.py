@@ -1,16 +1,18 @@
 """The `aforo` command. It parses arguments and prints; what is done is in the modules it calls."""
 
-import sys
 import time
 
 import click
 from rich.table import Table
 
+from aforo.commands.dead_letters import dead_letters
 from aforo.commands.edge import edge
 from aforo.commands.export import export
 from aforo.commands.process import process
+from aforo.commands.rebuild import rebuild
 from aforo.commands.replay import replay
 from aforo.commands.shared import console, with_settings
+from aforo.commands.status import status
 from aforo.settings import Settings, documented
 from infra.local.stack import Stack
 from infra.local.tools import ensure_tools
@@ -48,19 +50,6 @@ def down(settings: Settings) -> None:
     """Stop what `aforo up` started; the data stay."""
     Stack(settings.local).down()
     console.print("local stack is down")
-
-
-@main.command()
-@with_settings
-def status(settings: Settings) -> None:
-    """Show what runs on this machine."""
-    table = Table("service", "state", "pid", "address", "detail")
-    services = Stack(settings.local).status()
-    for each in services:
-        table.add_row(each.name, each.state, str(each.pid or ""), each.address, each.detail)
-    console.print(table)
-    if any(each.state != "running" for each in services):
-        sys.exit(1)
 
 
 @main.command()
@@ -105,7 +94,7 @@ def demo(settings: Settings, *, seconds: int | None) -> None:
     console.print("everything flowed")
 
 
-for command in (edge, process, replay, export):
+for command in (status, dead_letters, edge, process, replay, export, rebuild):
     main.add_command(command)
 
 
