@@ -2,71 +2,161 @@
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeAlias
 
-from producers.session import Captured
+from producers.handover import Captured, CaptureSink, Guidance, HandoverClosedError
+from producers.results import CaptureEnded
 from schemas.events import CameraStatusChanged
 
-Item: TypeAlias = Captured | CameraStatusChanged
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Offered:
+    """A frame that waits to be looked at.
+
+    Attributes:
+        captured: the frame.
+        replaceable: a newer one may take its place.
+        release: called once when nobody needs the picture any more.
+    """
+
+    captured: Captured
+    replaceable: bool
+    release: Callable[[], None] = lambda: None
+
+
+Item: TypeAlias = Offered | CameraStatusChanged | CaptureEnded
 
 
 class Mailboxes:
-    """One short queue per camera, filled by its capture thread and emptied by one inference thread.
+    """One short queue per camera, filled by its capture and emptied by one reader.
 
     A frame takes the place of an older one that still waits at the end of the queue; a status change is never replaced
     and keeps its place among the frames, since it says what became of the people in them.
     """
 
-    def __init__(self, camera_ids: Sequence[str]) -> None:
+    def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._pending: dict[str, deque[Item]] = {camera_id: deque() for camera_id in camera_ids}
-        self._turns = deque(camera_ids)
-        self._open = set(camera_ids)
-        self._abandoned = False
+        self._pending: dict[str, deque[Item]] = {}  # the camera whose turn comes next is first
+        self._guides: dict[str, Callable[[Guidance], None]] = {}
+        self._finishing = False
+        self.abandoned = False
+        """Something went wrong; see `abandon`."""
 
-    def put_frame(self, captured: Captured, *, wait: bool) -> None:
-        """Hand on a frame; with `wait`, once all before it are taken, else in place of a stale one."""
-        pending = self._pending[captured.camera_id]
+    def open(self, camera_id: str, guide: Callable[[Guidance], None]) -> None:
+        """A capture of this camera begins; the one before has ended. `guide` is told what to tell the capture."""
         with self._changed:
-            if wait:
-                self._changed.wait_for(lambda: not pending or self._abandoned)
-            if pending and isinstance(stale := pending[-1], Captured):
-                stale.skip("stale")
+            self._pending.setdefault(camera_id, deque())
+            self._guides[camera_id] = guide
+
+    def put(self, camera_id: str, item: Item) -> None:
+        """Hand on a frame or a status change."""
+        with self._changed:
+            pending = self._pending[camera_id]
+            if (
+                pending
+                and isinstance(item, Offered)
+                and isinstance(stale := pending[-1], Offered)
+                and stale.replaceable
+            ):
                 pending.pop()
-            pending.append(captured)
+                stale.release()
+            pending.append(item)
             self._changed.notify_all()
 
-    def put_status(self, status: CameraStatusChanged) -> None:
-        """Hand on a status change."""
+    def wait_for_room(self, camera_id: str) -> None:
+        """Return when all that was put before is taken.
+
+        Raises:
+            HandoverClosedError: nobody takes anything any more.
+        """
         with self._changed:
-            self._pending[status.camera_id].append(status)
-            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._pending[camera_id] or self.abandoned)
+            if self.abandoned:
+                raise HandoverClosedError
 
     def close(self, camera_id: str) -> None:
-        """Nothing more will come from this camera."""
+        """The capture of this camera has ended."""
         with self._changed:
-            self._open.discard(camera_id)
+            self._guides.pop(camera_id)
+        self.put(camera_id, CaptureEnded(camera_id=camera_id))
+
+    def finish(self) -> None:
+        """No capture will begin any more: once all have ended and all is taken, there is nothing left to take."""
+        with self._changed:
+            self._finishing = True
             self._changed.notify_all()
 
     def abandon(self) -> None:
-        """Nobody will take anything any more: let go of those who wait for it."""
+        """Something went wrong: nobody puts or takes any more, so let go of all who wait for it."""
         with self._changed:
-            self._abandoned = True
+            self.abandoned = True
             self._changed.notify_all()
 
-    def take(self) -> Item | None:
-        """The next item of the camera whose turn it is, as soon as there is one; None when all are closed and empty."""
+    def take(self, limit: int, timeout_s: float) -> list[Item] | None:
+        """The next item of each camera whose turn it is, at most so many, as soon as there is one.
+
+        An empty list after `timeout_s` without any; None once there will never be one.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: self._next_camera() is not None or not self._open)
-            camera_id = self._next_camera()
-            if camera_id is None:
+            self._changed.wait_for(lambda: self._over or any(self._pending.values()), timeout_s)
+            if self._over:
                 return None
-            self._turns.remove(camera_id)
-            self._turns.append(camera_id)
-            item = self._pending[camera_id].popleft()
+            turn = [camera_id for camera_id, pending in self._pending.items() if pending][:limit]
+            items = [self._take(camera_id) for camera_id in turn]
             self._changed.notify_all()
-            return item
+            return items
 
-    def _next_camera(self) -> str | None:
-        return next((camera_id for camera_id in self._turns if self._pending[camera_id]), None)
+    def guide(self, camera_id: str, guidance: Guidance) -> None:
+        """Tell a capture; harmless when it has ended."""
+        with self._changed:
+            guide = self._guides.get(camera_id)
+        if guide is not None:
+            guide(guidance)
+
+    @property
+    def _over(self) -> bool:
+        return self.abandoned or (self._finishing and not self._guides and not any(self._pending.values()))
+
+    def _take(self, camera_id: str) -> Item:
+        """Its next item; its turn comes again after all others."""
+        pending = self._pending.pop(camera_id)
+        item = pending.popleft()
+        if pending or camera_id in self._guides:
+            self._pending[camera_id] = pending
+        return item
+
+
+class MailboxSink(CaptureSink):
+    """The mailbox of one camera as its capture sees it, from a thread of the same process."""
+
+    def __init__(self, mailboxes: Mailboxes, camera_id: str) -> None:
+        self._mailboxes = mailboxes
+        self._camera_id = camera_id
+        self._guidance = Guidance()
+        mailboxes.open(camera_id, self._guide)
+
+    def put_frame(self, captured: Captured, *, wait: bool) -> None:
+        """Hand on a frame; see `CaptureSink`."""
+        if wait:
+            self._mailboxes.wait_for_room(self._camera_id)
+        self._mailboxes.put(self._camera_id, Offered(captured, replaceable=not wait))
+
+    def put_status(self, status: CameraStatusChanged) -> None:
+        """Hand on a status change; see `CaptureSink`."""
+        self._mailboxes.put(self._camera_id, status)
+
+    def alive(self, within_s: float) -> None:
+        """Nobody watches a thread, since nobody could end it."""
+
+    def guidance(self) -> Guidance:
+        """What it was told last."""
+        return self._guidance
+
+    def close(self) -> None:
+        """The capture has ended."""
+        self._mailboxes.close(self._camera_id)
+
+    def _guide(self, guidance: Guidance) -> None:
+        self._guidance = guidance

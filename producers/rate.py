@@ -6,18 +6,22 @@ class FrameRate:
 
     A frame may come up to half an interval early, so that a camera's jitter does not halve its rate; the next one is
     then due that much later, so that the target holds over time.
-
-    Args:
-        target_fps: frames per second of event time.
     """
 
-    def __init__(self, target_fps: float) -> None:
-        self._interval_ms = 1000 / target_fps
-        self._due_ms = float("-inf")
+    def __init__(self) -> None:
+        self._taken_ms = float("-inf")
+        """When the last frame taken was due, or came, whichever is later."""
 
-    def wants(self, observed_at: int) -> bool:
-        """Whether the frame taken at `observed_at` (UTC ms, increasing) is one to look at."""
-        if observed_at < self._due_ms - self._interval_ms / 2:
+    def wants(self, observed_at: int, target_fps: float) -> bool:
+        """Whether the frame taken at `observed_at` (UTC ms, increasing) is one to look at.
+
+        Args:
+            observed_at: the frame's event time.
+            target_fps: frames per second of event time, above 0; may differ from call to call.
+        """
+        interval_ms = 1000 / target_fps
+        due_ms = self._taken_ms + interval_ms
+        if observed_at < due_ms - interval_ms / 2:
             return False
-        self._due_ms = max(self._due_ms, observed_at) + self._interval_ms
+        self._taken_ms = max(due_ms, observed_at)
         return True

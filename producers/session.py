@@ -1,44 +1,31 @@
-"""A session: one unbroken run of one source and one clock, and the frames captured in it."""
+"""A session as its capture sees it: one unbroken run of one source, one clock and one size. Who looks is not known here."""
 
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
 
 from producers.frames import Frame
-from producers.metrics import SKIPPED
-
-SkipReason: TypeAlias = Literal["rate", "stale"]
-"""`rate`: more frames than the camera's target; `stale`: a newer frame came before the detector was free."""
+from producers.handover import Captured, SkipReason
 
 
 @dataclass(slots=True, eq=False)
 class Session:
-    """What numbers and counts the frames of a session.
+    """Numbers the frames handed on, and counts those that were not.
 
-    The capture thread counts skipped frames, the inference thread published ones; each field has one writer, and
-    `skipped` is replaced rather than changed, so that a reader always holds one consistent mapping.
+    `skipped` is replaced rather than changed: what was handed on keeps the counts it was handed on with.
     """
 
     size: tuple[int, int]
+    run: int = 0
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
-    published: int = 0
-    skipped: Mapping[str, int] = field(default_factory=dict)
+    handed_on: int = 0
+    skipped: Mapping[SkipReason, int] = field(default_factory=dict)
 
-    def skip(self, reason: SkipReason) -> None:
-        """Count a frame that was read but will not be published."""
-        self.skipped = {**self.skipped, reason: self.skipped.get(reason, 0) + 1}
+    def skip(self, reason: SkipReason, frames: int = 1) -> None:
+        """Count frames that were read but are not handed on."""
+        self.skipped = {**self.skipped, reason: self.skipped.get(reason, 0) + frames}
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Captured:
-    """A frame on its way to the detector."""
-
-    camera_id: str
-    session: Session
-    frame: Frame
-
-    def skip(self, reason: SkipReason) -> None:
-        """Give the frame up and count it."""
-        self.session.skip(reason)
-        SKIPPED.labels(self.camera_id, reason).inc()
+    def captured(self, camera_id: str, frame: Frame, *, gated: bool) -> Captured:
+        """The next frame on its way to the detector."""
+        number, self.handed_on = self.handed_on, self.handed_on + 1
+        return Captured(camera_id, self.id, number, frame, gated, self.skipped)

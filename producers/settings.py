@@ -2,11 +2,14 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from detectors.factory import Device
+from producers.masks import Mask
 from producers.sources.address import Address, parse_address
+from producers.sources.decoder import Hwaccel
 from schemas.settings import StrictModel
 
 
@@ -24,11 +27,27 @@ class CameraSettings(StrictModel):
     source: SecretStr = Field(
         description="rtsp://user:password@host/path, webcam:0, file:/path/to/video or a plain path. Kept out of logs."
     )
+    credentials: str = Field(
+        default="", description="Name of the secret that holds `user:password` for an RTSP source; see `secrets`."
+    )
     target_fps: float = Field(default=10.0, gt=0, le=60, description="At most so many frames a second are looked at.")
     realtime: bool = Field(
         default=True, description="Files only: pace by the file's timestamps; else as fast as possible."
     )
     loop: bool = Field(default=False, description="Files only: begin again at the end; needs realtime.")
+    hwaccel: Hwaccel = Field(
+        default="none",
+        description="RTSP only: decode on this hardware: cuda (NVIDIA), qsv (Intel), auto for what is there, none; "
+        "software where it is missing.",
+    )
+    motion_gate: bool = Field(
+        default=True,
+        description="Live sources only: pictures in which nothing moves and nobody was seen are not looked at.",
+    )
+    masks: tuple[Mask, ...] = Field(
+        default=(),
+        description="Privacy masks: polygons of (x, y) in 0..1, filled with black before anything looks at a picture.",
+    )
 
     @field_validator("source")
     @classmethod
@@ -48,6 +67,31 @@ class CameraSettings(StrictModel):
         return parse_address(self.source.get_secret_value())
 
 
+class SpoolSettings(StrictModel):
+    """What waits on the disk while the broker is away."""
+
+    max_gib: float = Field(default=5, gt=0, description="Room for it; when it is full, the oldest goes first.")
+    max_age_h: float = Field(default=72, gt=0, description="Frames older than that are given up.")
+    drain_factor: float = Field(
+        default=5,
+        gt=1,
+        le=1_000,
+        description="Once the broker is back it goes out so many times as fast as frames come in.",
+    )
+
+
+class PictureSettings(StrictModel):
+    """Pictures for people, served by the edge itself."""
+
+    token: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="Who sends it as `Authorization: Bearer` may look; without one no port is opened.",
+    )
+    host: str = Field(default="127.0.0.1", description="Where to listen; there is no TLS, so keep it within the site.")
+    port: int = Field(default=9465, ge=0, le=65535, description="`GET /cameras/<id>.jpg?boxes=true`; 0: any free port.")
+
+
 class EdgeSettings(StrictModel):
     """One edge: a machine with its cameras."""
 
@@ -55,10 +99,37 @@ class EdgeSettings(StrictModel):
 
     site: str = Field(default="default", description="The site its cameras belong to.")
     cameras: tuple[CameraSettings, ...] = Field(default=(), description="The cameras this edge looks through.")
-    model: Path | None = Field(default=None, description="A person detector (.onnx); empty for the packaged NanoDet.")
+    model: Path | None = Field(
+        default=None, description="A person detector (.onnx, .engine or .pt); empty for the packaged NanoDet."
+    )
+    device: Device = Field(default="auto", description="What runs it; `auto` takes a CUDA device where there is one.")
     intra_op_threads: int = Field(
         default=1, ge=1, le=64, description="Threads for one detection; more than 1 pays only on an idle machine."
     )
+    isolation: Literal["process", "thread"] = Field(
+        default="process",
+        description="Captures and detector in processes of their own, which can hang or crash alone; or in threads.",
+    )
+    appearance: Literal["off", "hsv"] = Field(
+        default="off",
+        description="Send colour histograms of people along, as a hint to the tracker; see docs/privacy.md.",
+    )
+    remote: bool = Field(
+        default=False, description="Follow what the API says of this site's cameras: add, change or disable them."
+    )
+    secrets: dict[str, SecretStr] = Field(
+        default_factory=dict, description="Passwords of cameras, `user:password` by name, for `credentials`."
+    )
+    secrets_dir: Path | None = Field(
+        default=None, description="Folder with a file of each such name, in place of the above or beside it."
+    )
+    state_dir: Path | None = Field(
+        default=None,
+        description="Folder of what the edge keeps: the spool, the last known configuration, built engines. "
+        "Empty: `edge` in the local stack's data folder.",
+    )
+    spool: SpoolSettings = Field(default_factory=SpoolSettings, description="What waits while the broker is away.")
+    pictures: PictureSettings = Field(default_factory=PictureSettings, description="Pictures for people.")
 
     @field_validator("cameras")
     @classmethod

@@ -3,20 +3,26 @@
 Idempotent: running it again changes nothing, and a topic that exists with another partition count is an error.
 """
 
+from collections.abc import Mapping
+
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+    TopicMetadata,
+)
 
 from schemas.registry import HttpRegistry, subject_of
 from schemas.settings import KafkaSettings
-from schemas.topics import TopicSpec, largest_record_bytes, topics
+from schemas.topics import PartitionMismatchError, TopicSpec, largest_record_bytes, topics
 from schemas.wire import schema_text
 
 _DAY_MS = 86_400_000
 _TIMEOUT_S = 15
-
-
-class PartitionMismatchError(RuntimeError):
-    """A topic exists with another number of partitions than the settings ask for."""
 
 
 def config_of(spec: TopicSpec, kafka: KafkaSettings) -> dict[str, str]:
@@ -40,8 +46,7 @@ def create_topics(kafka: KafkaSettings) -> list[str]:
     """
     admin = AdminClient(kafka.client())
     existing = admin.list_topics(timeout=_TIMEOUT_S).topics
-    for name in topics().keys() & existing.keys():
-        _check_partitions(name, len(existing[name].partitions), kafka.partitions)
+    check_partitions(existing, kafka.partitions)
     new = [spec for name, spec in topics().items() if name not in existing]
     created = admin.create_topics([_new_topic(spec, kafka) for spec in new]) if new else {}
     made = [name for name, future in created.items() if _made(name, future.exception(_TIMEOUT_S))]
@@ -55,6 +60,21 @@ def register_schemas(registry: HttpRegistry) -> None:
         for record in spec.records:
             registry.register(subject_of(record), schema_text(record))
     registry.set_compatibility()
+
+
+def check_partitions(existing: Mapping[str, TopicMetadata], wanted: int) -> None:
+    """Hold the topics a broker has against the partition count of the settings.
+
+    Raises:
+        PartitionMismatchError: a topic has another count.
+    """
+    for name in topics().keys() & existing.keys():
+        found = len(existing[name].partitions)
+        if found != wanted and existing[name].error is None:
+            raise PartitionMismatchError(
+                f"topic {name} has {found} partitions, but the settings ask for {wanted}. "
+                f"The count is fixed at first start: set AFORO_KAFKA__PARTITIONS={found}."
+            )
 
 
 def _new_topic(spec: TopicSpec, kafka: KafkaSettings) -> NewTopic:
@@ -80,14 +100,6 @@ def _configure(admin: AdminClient, kafka: KafkaSettings) -> None:
     ]
     for future in admin.incremental_alter_configs(wanted).values():
         future.result(_TIMEOUT_S)
-
-
-def _check_partitions(name: str, found: int, wanted: int) -> None:
-    if found != wanted:
-        raise PartitionMismatchError(
-            f"topic {name} has {found} partitions, but the settings ask for {wanted}. "
-            f"The count is fixed at first start: set AFORO_KAFKA__PARTITIONS={found}."
-        )
 
 
 def _made(name: str, error: BaseException | None) -> bool:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, SecretStr
 
 
 class StrictModel(BaseModel):
@@ -24,6 +24,11 @@ class KafkaSettings(StrictModel):
     sasl_username: str = Field("", description="User for SCRAM-SHA-512; empty without SASL.")
     sasl_password: SecretStr = Field(SecretStr(""), description="Its password.")
     partitions: int = Field(4, ge=1, le=1024, description="Partitions of every topic; fixed at first start.")
+    grown: tuple[tuple[NonNegativeInt, ...], ...] = Field(
+        (),
+        description="What `aforo partitions grow` printed: for each time the count grew, as JSON, the offsets at which the "
+        "camera log's new epoch began.",
+    )
     replication: int = Field(1, ge=1, description="Copies of every partition; 3 on a cluster.")
     privacy_retention_days: int = Field(
         30, ge=1, description="How long anything that shows single persons is kept, in Kafka and in the database."

@@ -14,6 +14,10 @@ Retention = Literal["privacy", "facts", "forever", "compacted"]
 Compatibility = Literal["BACKWARD_TRANSITIVE", "FULL_TRANSITIVE", "NONE"]
 
 
+class PartitionMismatchError(RuntimeError):
+    """A topic exists with another number of partitions than the settings ask for."""
+
+
 class TopicSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One topic as its file describes it; `records` are the Avro record names it may carry."""
 

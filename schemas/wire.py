@@ -9,7 +9,7 @@ import json
 import struct
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeGuard
 
 import fastavro
 import msgspec
@@ -33,6 +33,10 @@ class UndecodableError(ValueError):
 
 class UnknownSchemaError(UndecodableError):
     """The registry does not know the id, or it names a record this code has no type for."""
+
+
+class UnregisteredSchemaError(UnknownSchemaError):
+    """The registry does not know the id; it may be about to be registered."""
 
 
 @cache
@@ -99,7 +103,7 @@ class Wire:
 
     def knows(self, value: bytes | None) -> bool:
         """Whether `decode` can answer without asking the registry."""
-        return value is None or len(value) < _FRAME.size or _FRAME.unpack_from(value)[1] in self._writers
+        return not _is_framed(value) or _FRAME.unpack_from(value)[1] in self._writers
 
     def preload(self) -> None:
         """Learn the ids of all records now; afterwards only schemas of other versions ask the registry.
@@ -117,10 +121,10 @@ class Wire:
 
         Raises:
             UndecodableError: no frame, or a body that does not fit its schema.
-            UnknownSchemaError: an id the registry does not know, or a record without a type here.
+            UnknownSchemaError: an id the registry does not know (UnregisteredSchemaError), or a record without a type here.
             RegistryUnavailableError: the id is not cached and the registry is away; try again later.
         """
-        if value is None or len(value) < _FRAME.size or value[0] != _MAGIC:
+        if not _is_framed(value):
             raise UndecodableError("no Confluent frame: a value begins with a zero byte and a schema id")
         _, schema_id = _FRAME.unpack_from(value)
         record, writer = self._writers.get(schema_id) or self._learn(schema_id)
@@ -129,7 +133,7 @@ class Wire:
     def _learn(self, schema_id: int) -> tuple[str, Any]:
         text = self._registry.schema(schema_id)
         if text is None:
-            raise UnknownSchemaError(f"the registry does not know schema id {schema_id}")
+            raise UnregisteredSchemaError(f"the registry does not know schema id {schema_id}")
         try:
             writer = parse(text)
         except _MISFITS as error:
@@ -140,6 +144,10 @@ class Wire:
             raise UnknownSchemaError(f"schema id {schema_id} is {name or text[:40]!r}, no record of Aforo")
         self._writers[schema_id] = record, None if writer == _own(record) else writer
         return self._writers[schema_id]
+
+
+def _is_framed(value: bytes | None) -> TypeGuard[bytes]:
+    return value is not None and len(value) >= _FRAME.size and value[0] == _MAGIC
 
 
 def _fields(event: Event) -> Any:

@@ -16,6 +16,6 @@ def make_source(camera: CameraSettings, clock: Clock) -> FrameSource:
         case FileAddress():
             return FileSource(address.path, clock, realtime=camera.realtime, loop=camera.loop)
         case RtspAddress():
-            return RtspSource(address, clock)
+            return RtspSource(address, clock, hwaccel=camera.hwaccel)
         case _:
             return WebcamSource(address, clock)

@@ -1,11 +1,12 @@
 """A recording as a frame source: paced by its own timestamps, or as fast as its reader goes."""
 
+import math
 from pathlib import Path
 from typing import Any
 
 import av
 
-from producers.clock import Clock, SessionClock
+from producers.clock import Clock, Moment, SessionClock
 from producers.frames import Frame
 from producers.sources.pyav import frame_of, reason_of, said
 from producers.sources.source import SourceUnusableError
@@ -29,6 +30,7 @@ class FileSource:
     def __init__(self, path: Path, clock: Clock, *, realtime: bool = True, loop: bool = False) -> None:
         self.live = realtime
         self.repeats = loop
+        self.open_within_s = self.read_within_s = math.inf  # a slow disk is no camera that hangs
         self._path = path
         self._clock = clock
         self._container: Any = None
@@ -64,7 +66,7 @@ class FileSource:
             self._clock.sleep(max(0.0, self._opened_at + self._elapsed_s - self._clock.monotonic()))
         if picture is None:
             return None
-        return frame_of(picture, self._session.observed_at(self._elapsed_s), "FILE")
+        return frame_of(picture, Moment(self._session.observed_at(self._elapsed_s), "FILE"))
 
     def close(self) -> None:
         """Close the file."""

@@ -1,5 +1,6 @@
 """The twin of a source for tests and rehearsals: it plays pictures and faults from a list."""
 
+import math
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -33,6 +34,7 @@ class MemorySource:
     ) -> None:
         self.live = live
         self.repeats = repeats
+        self.open_within_s = self.read_within_s = math.inf
         self.openings = 0
         self._plays = plays
         self._clock = clock

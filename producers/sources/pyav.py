@@ -5,9 +5,9 @@ from typing import Any
 import av
 
 from detectors.detector import Image
-from producers.frames import Frame
+from producers.clock import Moment
+from producers.frames import Frame, Grey
 from producers.sources.source import LossReason
-from schemas.events import TimeSource
 
 _REASONS: tuple[tuple[type[BaseException], LossReason], ...] = (
     (av.error.EOFError, "END_OF_STREAM"),
@@ -31,11 +31,17 @@ def said(error: av.error.FFmpegError) -> str:
     return str(error.strerror).lower()
 
 
-def frame_of(picture: Any, observed_at: int, time_source: TimeSource) -> Frame:
-    """A decoded `av.VideoFrame` as a frame; its colours are converted only when somebody looks."""
+def frame_of(picture: Any, moment: Moment, *, damaged: int = 0) -> Frame:
+    """A decoded `av.VideoFrame` as a frame; it is converted only when somebody looks."""
 
     def image() -> Image:
         array: Image = picture.to_ndarray(format="bgr24")
         return array
 
-    return Frame(observed_at, time_source, picture.width, picture.height, image)
+    def grey() -> Grey:
+        array: Grey = picture.to_ndarray(format="gray")
+        return array
+
+    return Frame(
+        moment.observed_at, moment.time_source, picture.width, picture.height, image, grey, moment.run, damaged
+    )

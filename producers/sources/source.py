@@ -33,13 +33,23 @@ class SourceUnusableError(SourceError):
 class FrameSource(Protocol):
     """A stream of frames that can be opened again and again; each opening has one clock.
 
-    `open` and `read` block no longer than the source's time-outs, and raise `SourceError`.
+    `open` and `read` raise `SourceError`.
     """
 
     live: bool
     """Frames come in their own time; those not taken at once are stale. Else the source waits for its reader."""
     repeats: bool
     """After an orderly end the source is to be opened again."""
+
+    @property
+    def open_within_s(self) -> float:
+        """Seconds after which `open` is over, or hangs."""
+        ...
+
+    @property
+    def read_within_s(self) -> float:
+        """Seconds after which the next `read` is over, or hangs."""
+        ...
 
     def open(self) -> None:
         """Begin a new stream."""

@@ -5,14 +5,16 @@ from typing import Any
 
 import cv2
 
-from producers.clock import Clock, SessionClock
+from producers.clock import Clock, LiveClock
 from producers.frames import Frame
 from producers.sources.address import WebcamAddress
 from producers.sources.source import SourceLostError
 
 
 class WebcamSource:
-    """A webcam. Times are of arrival: a monotonic clock with one offset per opening.
+    """A webcam. Times are of arrival.
+
+    A driver that hangs cannot be interrupted; whoever minds `read_within_s` has to end the process.
 
     Args:
         address: which webcam.
@@ -25,6 +27,8 @@ class WebcamSource:
     ) -> None:
         self.live = True
         self.repeats = True
+        self.open_within_s = 15.0
+        self.read_within_s = 3.0
         self._address = address
         self._clock = clock
         self._open_capture = capture
@@ -32,22 +36,24 @@ class WebcamSource:
 
     def open(self) -> None:
         """Open the device with as little buffering as it allows."""
+        cv2.utils.logging.setLogLevel(
+            cv2.utils.logging.LOG_LEVEL_ERROR
+        )  # a missing device would be told twice a second
         self._capture = self._open_capture(self._address.index)
         if not self._capture.isOpened():
             raise SourceLostError("NOT_FOUND", f"{self._address} is not there, or another program uses it")
         self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
         self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-        self._opened_at = self._clock.monotonic()
-        self._session = SessionClock(self._clock.utc_ms())
+        self._times = LiveClock(self._clock)
 
     def read(self) -> Frame:
         """The next frame; a webcam has no orderly end."""
         taken, image = self._capture.read()
         if not taken:
             raise SourceLostError("END_OF_STREAM", f"{self._address} gives no more frames; was it unplugged?")
-        observed_at = self._session.observed_at(self._clock.monotonic() - self._opened_at)
+        moment = self._times.moment(None)
         height, width = image.shape[:2]
-        return Frame(observed_at, "ARRIVAL", width, height, lambda: image)
+        return Frame(moment.observed_at, moment.time_source, width, height, lambda: image, run=moment.run)
 
     def close(self) -> None:
         """Release the device."""

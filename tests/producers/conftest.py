@@ -1,11 +1,6 @@
-"""A clock that tests turn by hand, small recordings, and an RTSP camera in a process of its own."""
+"""Small recordings, and an RTSP camera in a process of its own."""
 
-import signal
-import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import av
@@ -13,28 +8,11 @@ import numpy as np
 import pytest
 
 from producers.memory import MemoryCameraLog
-from schemas.events import CameraStatusChanged, FrameObserved
+from producers.publisher import LogEntry
 from schemas.registry import MemoryRegistry
 from schemas.wire import Wire
-
-
-class ManualClock:
-    """Time passes only in `sleep`."""
-
-    def __init__(self) -> None:
-        self.now_s = 1_000.0
-        self.wall_offset_ms = 1_700_000_000_000
-        self.slept: list[float] = []
-
-    def utc_ms(self) -> int:
-        return self.wall_offset_ms + int(self.now_s * 1000)
-
-    def monotonic(self) -> float:
-        return self.now_s
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now_s += seconds
+from tests.producers.clocks import ManualClock
+from tests.producers.rtsp_camera import RtspCamera, free_port, running_camera
 
 
 @pytest.fixture
@@ -44,7 +22,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def make_video(tmp_path: Path) -> Callable[..., Path]:
-    """Makes a video whose n-th frame is grey of value 10 + 20 n."""
+    """Makes a video whose n-th frame is grey of value 10 + 20 n, modulo 250."""
 
     def make(
         frames: int = 12,
@@ -59,7 +37,7 @@ def make_video(tmp_path: Path) -> Callable[..., Path]:
             stream = container.add_stream(codec, rate=fps)
             stream.width, stream.height = size
             for index in range(frames):
-                grey = np.full((size[1], size[0], 3), 10 + 20 * index, dtype=np.uint8)
+                grey = np.full((size[1], size[0], 3), (10 + 20 * index) % 250, dtype=np.uint8)
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="bgr24")))
             container.mux(stream.encode())
         return path
@@ -67,66 +45,22 @@ def make_video(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
-class RtspCamera:
-    """Our own server process, to be frozen, woken and killed."""
-
-    def __init__(self, port: int) -> None:
-        self.port = port
-        self.url = f"rtsp://127.0.0.1:{port}/live"
-        self._start()
-
-    def _start(self) -> None:
-        script = Path(__file__).parent / "rtsp_server.py"
-        self._process = subprocess.Popen([sys.executable, script, str(self.port)], stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
-        assert self._process.stdout.readline() == "ready\n"
-
-    def freeze(self) -> None:
-        self._process.send_signal(signal.SIGSTOP)
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-
-    def restart(self) -> None:
-        self.kill()
-        self._start()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @pytest.fixture
 def closed_port() -> int:
     return free_port()
 
 
-@contextmanager
-def _camera() -> Iterator[RtspCamera]:
-    camera = RtspCamera(free_port())
-    try:
-        yield camera
-    finally:
-        camera.kill()
-
-
 @pytest.fixture(scope="session")
 def rtsp_camera() -> Iterator[RtspCamera]:
     """A camera that stays well."""
-    with _camera() as camera:
+    with running_camera() as camera:
         yield camera
 
 
 @pytest.fixture
 def fragile_camera() -> Iterator[RtspCamera]:
     """A camera of the test's own."""
-    with _camera() as camera:
+    with running_camera() as camera:
         yield camera
 
 
@@ -141,12 +75,12 @@ def log(wire: Wire) -> MemoryCameraLog:
 
 
 @pytest.fixture
-def read(wire: Wire, log: MemoryCameraLog) -> Callable[[], list[FrameObserved | CameraStatusChanged]]:
+def read(wire: Wire, log: MemoryCameraLog) -> Callable[[], list[LogEntry]]:
     """What the log holds, decoded."""
 
-    def entries() -> list[FrameObserved | CameraStatusChanged]:
+    def entries() -> list[LogEntry]:
         decoded = [wire.decode(value) for _, value, _ in log.records]
-        assert all(isinstance(entry, FrameObserved | CameraStatusChanged) for entry in decoded)
+        assert all(isinstance(entry, LogEntry) for entry in decoded)
         return decoded  # type: ignore[return-value]  # asserted in the line above
 
     return entries

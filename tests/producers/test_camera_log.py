@@ -1,27 +1,41 @@
-"""What every camera log promises, checked on the one in memory and on Kafka."""
+"""What every camera log promises, checked on the one in memory and on the spooled one before a real broker."""
 
+import random
+import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from producers.memory import MemoryCameraLog
-from producers.publisher import CameraLog, KafkaCameraLog, LogEntry, LogUnavailableError
-from schemas.events import CameraStatusChanged, FrameObserved
-from schemas.registry import MemoryRegistry, RegistryUnavailableError
+from producers.clock import SystemClock
+from producers.memory import MemoryCameraLog, MemorySender
+from producers.publisher import CameraLog, LogClosedError, LogEntry, SpooledCameraLog
+from producers.sender import KafkaSender, Sender
+from producers.settings import SpoolSettings
+from schemas.events import CameraStatusChanged, FrameObserved, FramesDropped
 from schemas.settings import KafkaSettings
 from schemas.wire import Wire
+from tests.producers.messages import message
+from tests.producers.reading import PARTITIONS, Record, consumed
 
-Record = tuple[bytes, bytes, dict[str, bytes]]
-PARTITIONS = 4
+NOW = time.time_ns() // 1_000_000
+Opened = tuple[CameraLog, Callable[[], list[Record]]]
 
 
-def frame(camera_id: str, seq: int) -> FrameObserved:
+def frame(camera_id: str, seq: int, *, size: int = 0) -> FrameObserved:
     return FrameObserved(
-        camera_id=camera_id, session="s", seq=seq, observed_at=seq, width=1, height=1, boxes=b"", scores=b""
+        camera_id=camera_id,
+        session="s",
+        seq=seq,
+        observed_at=NOW + seq,
+        width=1,
+        height=1,
+        boxes=random.Random(seq).randbytes(size),  # which no compression makes smaller
+        scores=b"",
     )
 
 
@@ -29,52 +43,37 @@ def status(camera_id: str) -> CameraStatusChanged:
     return CameraStatusChanged(camera_id=camera_id, changed_at=1, status="STOPPED", reason="SHUTDOWN")
 
 
+def spooled(wire: Wire, sender: Sender, folder: Path) -> SpooledCameraLog:
+    clock = SystemClock(threading.Event())
+    return SpooledCameraLog(wire, sender, folder / "spool.db", SpoolSettings(), clock)
+
+
 def kafka_at(bootstrap: str) -> KafkaSettings:
     return KafkaSettings.model_validate({"bootstrap": bootstrap})
 
 
-def in_memory(wire: Wire) -> tuple[CameraLog, Callable[[], list[Record]]]:
-    log = MemoryCameraLog(wire)
-    return log, lambda: log.records
-
-
-def on_kafka(wire: Wire, bootstrap: str) -> tuple[CameraLog, Callable[[], list[Record]]]:
+def new_topic(bootstrap: str, **config: str) -> str:
     topic = f"camera-log-{uuid.uuid4().hex}"
     admin = AdminClient({"bootstrap.servers": bootstrap})
-    for created in admin.create_topics([NewTopic(topic, PARTITIONS, 1)]).values():
+    for created in admin.create_topics([NewTopic(topic, PARTITIONS, 1, config=config)]).values():
         created.result(15)
-    return KafkaCameraLog(kafka_at(bootstrap), wire, topic=topic), lambda: consumed(bootstrap, topic)
-
-
-def consumed(bootstrap: str, topic: str) -> list[Record]:
-    """All of a topic."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": topic, "enable.partition.eof": True})
-    consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in range(PARTITIONS)])
-    records: list[Record] = []
-    ends: set[int] = set()
-    while len(ends) < PARTITIONS:
-        message = consumer.poll(15)
-        assert message is not None, "no record and no end within 15 s"
-        if message.error() is None:
-            records.append((message.key(), message.value(), dict(message.headers() or [])))
-        else:
-            assert message.error().code() == KafkaError._PARTITION_EOF, message.error()
-            ends.add(message.partition())
-    consumer.close()
-    return records
+    return topic
 
 
 @pytest.fixture(params=["memory", pytest.param("kafka", marks=pytest.mark.integration)])
-def opened(request: pytest.FixtureRequest, wire: Wire) -> Iterator[tuple[CameraLog, Callable[[], list[Record]]]]:
+def opened(request: pytest.FixtureRequest, wire: Wire, tmp_path: Path) -> Iterator[Opened]:
     if request.param == "memory":
-        log, records = in_memory(wire)
-    else:
-        log, records = on_kafka(wire, request.getfixturevalue("stack").bootstrap)
-    yield log, records
+        memory = MemoryCameraLog(wire)
+        yield memory, lambda: memory.records
+        return
+    bootstrap = request.getfixturevalue("stack").bootstrap
+    topic = new_topic(bootstrap)
+    log = spooled(wire, KafkaSender(kafka_at(bootstrap), topic=topic), tmp_path)
+    yield log, lambda: consumed(bootstrap, topic)
     log.close()
 
 
-def test_a_cameras_records_keep_their_order(opened: Any, wire: Wire) -> None:
+def test_a_cameras_records_keep_their_order(opened: Opened, wire: Wire) -> None:
     log, records = opened
     sent: dict[str, list[LogEntry]] = {"a": [], "b": [], "c": []}
     for seq in range(100):
@@ -90,7 +89,7 @@ def test_a_cameras_records_keep_their_order(opened: Any, wire: Wire) -> None:
         assert [wire.decode(value) for key, value, _ in written if key == camera_id.encode()] == entries
 
 
-def test_headers_travel_with_their_record(opened: Any) -> None:
+def test_headers_travel_with_their_record(opened: Opened) -> None:
     log, records = opened
     log.append(frame("a", 0), {"detector-ms": "12.500"})
     log.append(frame("a", 1))
@@ -98,50 +97,77 @@ def test_headers_travel_with_their_record(opened: Any) -> None:
     assert [headers for _, _, headers in records()] == [{"detector-ms": b"12.500"}, {}]
 
 
-def test_an_empty_log_has_nothing_to_flush(opened: Any) -> None:
+def test_an_empty_log_has_nothing_to_flush(opened: Opened) -> None:
     log, records = opened
     assert log.flush(5) == 0
     assert records() == []
 
 
-@pytest.fixture
-def unreachable(wire: Wire, closed_port: int) -> Iterator[KafkaCameraLog]:
-    log = KafkaCameraLog(kafka_at(f"127.0.0.1:{closed_port}"), wire, queue_bytes=32 * 1024)
-    yield log
+@pytest.mark.integration
+def test_a_record_too_large_for_its_topic_is_left_out_told_and_holds_up_no_other(
+    stack: Any, wire: Wire, tmp_path: Path
+) -> None:
+    topic = new_topic(stack.bootstrap, **{"max.message.bytes": "20000"})
+    log = spooled(wire, KafkaSender(kafka_at(stack.bootstrap), topic=topic), tmp_path)
+    for seq in range(40):
+        # All of them in one batch would be too large as well.
+        log.append(frame("a", seq, size=50_000 if seq == 7 else 1_000))
+    assert log.flush(60) == 0
     log.close()
+    written = [wire.decode(value) for _, value, _ in consumed(stack.bootstrap, topic)]
+    seqs = [entry.seq for entry in written if isinstance(entry, FrameObserved)]
+    assert seqs == [seq for seq in range(40) if seq != 7]
+    (dropped,) = [entry for entry in written if isinstance(entry, FramesDropped)]
+    assert (dropped.first_seq, dropped.last_seq, dropped.records, dropped.reason) == (7, 7, 1, "OTHER")
 
 
-def fill(log: CameraLog) -> int:
-    """Append until the log takes no more; how many it took."""
-    for seq in range(10_000):
-        try:
-            log.append(frame("a", seq))
-        except LogUnavailableError:
-            return seq
-    raise AssertionError("the log has no bound")
+def test_a_record_too_large_for_any_topic_is_left_out_too(closed_port: int) -> None:
+    """librdkafka refuses it without asking."""
+    sender = KafkaSender(kafka_at(f"127.0.0.1:{closed_port}"))
+    reports: list[Any] = []
+    assert sender.send(message(1, size=2_000_000))
+    sender.poll(lambda *report: reports.append(report))
+    sender.close()
+    ((number, outcome, why),) = reports
+    assert (number, outcome) == (1, "refused")
+    assert "too large" in why.lower()
 
 
-def test_a_broker_that_is_away_fills_a_bounded_queue_and_then_nothing_is_taken(unreachable: KafkaCameraLog) -> None:
-    taken = fill(unreachable)
-    assert taken > 0
-    with pytest.raises(LogUnavailableError, match="queue to the broker is full"):
-        unreachable.append(frame("a", taken))
-    assert unreachable.flush(0) == taken
+def test_a_broker_that_is_away_stops_nobody_and_the_next_start_sends_what_was_left(
+    closed_port: int, wire: Wire, tmp_path: Path
+) -> None:
+    log = spooled(wire, KafkaSender(kafka_at(f"127.0.0.1:{closed_port}")), tmp_path)
+    for seq in range(200):
+        log.append(frame("a", seq))
+    assert log.flush(0.1) == 200
+    log.close()
+    sender = MemorySender()
+    again = spooled(wire, sender, tmp_path)
+    assert again.flush(30) == 0
+    again.close()
+    assert [each.seq for each in sender.delivered] == list(range(200))
 
 
-def test_a_full_log_in_memory_says_so(wire: Wire) -> None:
-    log = MemoryCameraLog(wire, capacity=3)
-    assert fill(log) == 3
-
-
-class AwayRegistry(MemoryRegistry):
-    def register(self, subject: str, schema: str) -> int:  # noqa: ARG002 - nobody is there to read them
-        raise RegistryUnavailableError("schema registry: connection refused")
-
-
-def test_a_registry_that_is_away_is_an_unavailable_log_not_a_lost_record(closed_port: int) -> None:
-    log = KafkaCameraLog(kafka_at(f"127.0.0.1:{closed_port}"), Wire(AwayRegistry()))
-    with pytest.raises(LogUnavailableError, match="registry"):
+def test_a_closed_log_takes_nothing(wire: Wire, tmp_path: Path) -> None:
+    log = spooled(wire, MemorySender(), tmp_path)
+    log.close()
+    with pytest.raises(LogClosedError):
         log.append(frame("a", 0))
-    assert log.flush(0) == 0
+
+
+def test_what_was_lost_of_a_broken_spool_is_told_in_the_log(wire: Wire, tmp_path: Path) -> None:
+    away = MemorySender()
+    away.away = True
+    log = spooled(wire, away, tmp_path)
+    for seq in range(50):
+        log.append(frame("a", seq))
     log.close()
+    path = tmp_path / "spool.db"
+    path.write_bytes(path.read_bytes()[:8192] + b"\xde\xad" * 4096)
+    sender = MemorySender()
+    again = spooled(wire, sender, tmp_path)
+    again.append(status("a"))
+    assert again.flush(30) == 0
+    again.close()
+    assert wire.decode(sender.delivered[-1].value) == status("a")
+    assert (tmp_path / "spool.db.damaged").exists()

@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -76,6 +77,23 @@ def test_a_frame_is_an_image_of_the_size_it_says(source: FrameSource) -> None:
     image = frame.image()
     assert image.shape == (frame.height, frame.width, 3)
     assert image.dtype == np.uint8
+
+
+def test_a_frames_brightness_is_that_of_its_image(source: FrameSource) -> None:
+    source.open()
+    frame = source.read()
+    assert frame is not None
+    brightness = frame.brightness()
+    assert brightness.shape == (frame.height, frame.width)
+    assert brightness.dtype == np.uint8
+    of_image = cv2.cvtColor(frame.image(), cv2.COLOR_BGR2GRAY).astype(int)
+    assert np.abs(brightness - of_image).mean() < 4  # codecs store colours coarsely
+
+
+def test_a_source_says_how_long_it_may_take(source: FrameSource) -> None:
+    assert source.open_within_s > 0
+    source.open()
+    assert source.read_within_s > 0
 
 
 def test_a_source_can_be_opened_again(source: FrameSource) -> None:
