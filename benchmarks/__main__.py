@@ -2,9 +2,12 @@
 
 import os
 import platform
+from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import detector, fold
+import click
+
+from benchmarks import detector, fold, fold_growth, fold_memory
 from infra.local.footage import vtest
 from infra.local.settings import LocalSettings
 
@@ -13,17 +16,34 @@ More, each with its own --help or docstring:
   python -m benchmarks.tracking --data DIR --output DIR   accuracy and speed on MOTChallenge data
   python -m benchmarks.projector DATABASE_URL             positions a second into an empty, migrated database
   python -m benchmarks.api                                CPU of the hot GraphQL queries
+  python -m benchmarks.fold_growth FILE.svg               growth with people, zones and cameras, as a plot too
   AFORO_DEMO_SECONDS=75 make demo                         latency from capture to a WebSocket client
 """
 
 
-def main() -> None:
-    """Print every table."""
-    print(f"{_processor()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
+def _detector() -> None:
     print("Detector, real footage")
     detector.main([str(vtest(LocalSettings().cache_dir))])
-    print("\nFold of one camera, 2 zones and a line")
+
+
+def _fold() -> None:
+    print("Fold of one camera")
     fold.main()
+    fold_growth.main([])
+    fold_memory.main([])
+
+
+PARTS: dict[str, Callable[[], None]] = {"detector": _detector, "fold": _fold}
+
+
+@click.command(help=__doc__)
+@click.argument("parts", nargs=-1, type=click.Choice(list(PARTS)))
+def main(parts: tuple[str, ...]) -> None:
+    """Print every table, or those of some parts."""
+    print(f"{_processor()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    for part in parts or PARTS:
+        print()
+        PARTS[part]()
     print(OTHERS)
 
 

@@ -16,6 +16,7 @@ from schemas.topics import TRACKS
 from stream_processors.projections.binary import copy_data
 from stream_processors.projections.rows import rows_of
 from stream_processors.projections.rules import TRACK_POSITION, Row
+from stream_processors.projections.store import Appended
 from stream_processors.projections.timescale import TimescaleStore, libpq_url
 
 CAMERAS = 10
@@ -74,7 +75,7 @@ def main(database_url: str) -> None:
 
 def _through_store(store: TimescaleStore, batch: list[TracksObserved]) -> int:
     offset = store.next_offset(TRACKS, 0)
-    store.write(TRACKS, 0, offset, offset + len(batch), batch)
+    store.write(TRACKS, 0, offset, offset + len(batch), [Appended(event, event.observed_at) for event in batch])
     return len({(event.camera_id, event.observed_at // 1_000) for event in batch}) * PEOPLE
 
 
@@ -97,7 +98,7 @@ def _yardstick(connection: psycopg2.extensions.connection, batches: list[list[Tr
 
 
 def _encoded(batch: list[TracksObserved]) -> bytes:
-    rows: list[Row] = [row for event in batch for rule, row in rows_of(event) if rule is TRACK_POSITION]
+    rows: list[Row] = [row for event in batch for rule, row in rows_of(event, event.observed_at) if rule is TRACK_POSITION]
     return copy_data(tuple(TRACK_POSITION.types.values()), rows)
 
 

@@ -1,6 +1,7 @@
 """How fast `aforo replay` is from a file to its outputs, and that its memory does not grow with the log.
 
 The log is made while it is read, so that a day needs no disk for it; making it is not counted. `--hours 24` is a whole day.
+From Kafka: `python -m benchmarks.replay_kafka`.
 """
 
 import argparse
@@ -10,29 +11,22 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
-from schemas.events import DefineZones, FrameObserved, Line, Zone
+from benchmarks.fold_scene import LINES, ZONES, frames
+from schemas.events import DefineZones
 from stream_processors.replay.lines import Logged, to_json
-from stream_processors.replay.offline import Plan, replay
+from stream_processors.replay.offline import replay
+from stream_processors.replay.plan import Plan
 
-WIDTH, HEIGHT, BOX = 1_920, 1_080, (60, 160)
-START = 1_700_000_000_000
 STAY_S = 120
 PARTS = 6
-ZONES = (
-    Zone(zone_id="a", name="a", kind="WORK", polygon=((0.1, 0.1), (0.5, 0.1), (0.5, 0.9), (0.1, 0.9))),
-    Zone(zone_id="b", name="b", kind="REST", polygon=((0.4, 0.2), (0.9, 0.2), (0.9, 0.8), (0.4, 0.8))),
-)
-LINES = (Line(line_id="l", name="l", points=((0.5, 0.0), (0.5, 1.0))),)
 
 
 class MadeLog:
     """A file of a camera's log that is made line by line as it is read; prints progress and peak memory on the way."""
 
-    def __init__(self, people: int, fps: int, frames: int) -> None:
+    def __init__(self, people: int, fps: int, count: int) -> None:
         self.seconds = 0.0  # spent on making lines
-        self._frames = frames
+        self._count = count
         self._lines = self._made(people, fps)
         self._read = 0
         self._began = time.process_time()
@@ -46,7 +40,7 @@ class MadeLog:
 
     def readline(self, _limit: int) -> bytes:
         """The next line."""
-        if self._read % max(self._frames // PARTS, 1) == 0:
+        if self._read % max(self._count // PARTS, 1) == 0:
             self._tell()
         self._read += 1
         began = time.process_time()
@@ -60,37 +54,21 @@ class MadeLog:
         print(f"{self._read:>9,} frames  {self._read / spent if spent else 0:>7,.0f} frames/s  {peak_mb:>6.0f} MB peak")
 
     def _made(self, people: int, fps: int) -> Iterator[bytes]:
-        """People who walk to and fro; every two minutes all leave and others come, so that tracks and visits end."""
         yield to_json(Logged("", DefineZones(camera_id="c", command_id="k", zones=ZONES, lines=LINES)))
-        rng = np.random.default_rng(people)
-        limits = np.array([WIDTH - BOX[0], HEIGHT - BOX[1]], float)
-        place, speed = rng.random((people, 2)) * limits, rng.normal(0, 20, (people, 2))
-        for seq in range(self._frames):
-            place = place + speed / fps
-            speed = np.where((place < 0) | (place > limits), -speed, speed)
-            here = seq % (STAY_S * fps) >= 5 * fps
-            yield _line(seq, fps, place + rng.normal(0, 1, place.shape) if here else place[:0])
-
-
-def _line(seq: int, fps: int, corner: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> bytes:
-    boxes = np.concatenate([corner, corner + BOX], axis=1).astype("<f4")
-    scores = np.full(len(corner), 0.9, "<f4")
-    frame = FrameObserved(camera_id="c", session="s", seq=seq, observed_at=START + seq * 1_000 // fps, width=WIDTH,
-                          height=HEIGHT, boxes=boxes.tobytes(), scores=scores.tobytes())  # fmt: skip
-    return to_json(Logged("", frame))
+        yield from (to_json(Logged("", each)) for each in frames(people, self._count, fps, STAY_S))
 
 
 def main(hours: float = 0.25, people: int = 8, fps: int = 10) -> None:
     """Print the table."""
-    frames = int(hours * 3_600 * fps)
-    log = MadeLog(people, fps, frames)
+    count = int(hours * 3_600 * fps)
+    log = MadeLog(people, fps, count)
     began = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         summary = replay(log, Path(folder), Plan())  # type: ignore[arg-type]  # all of a file that a replay asks for
         written_mb = sum(path.stat().st_size for path in Path(folder).iterdir()) / 2**20
     spent = time.process_time() - began - log.seconds
     print(f"{hours} h of one camera at {fps} frames/s, {people} people, written {written_mb:,.0f} MB: "
-          f"{frames / spent:,.0f} frames/s, {hours * 3_600 / spent:,.0f} x real time, "
+          f"{count / spent:,.0f} frames/s, {hours * 3_600 / spent:,.0f} x real time, "
           f"{summary.outputs['ZoneExited']:,} visits")  # fmt: skip
 
 

@@ -25,7 +25,7 @@ def valid_detections(boxes: Floats, scores: Floats) -> Bools:
         scores: (n,).
     """
     bounded = (np.abs(boxes) <= LARGEST_COORDINATE).all(axis=1)  # False for NaN and inf too
-    with np.errstate(invalid="ignore"):  # inf - inf is NaN, and NaN is not large enough
+    with np.errstate(invalid="ignore", over="ignore"):  # of what is not bounded anyway
         sides = ((boxes[:, 2:] - boxes[:, :2]) >= SMALLEST_DETECTION).all(axis=1)
     return bounded & sides & np.isfinite(scores)
 

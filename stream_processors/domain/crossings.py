@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from schemas.events import Direction, Line
 from stream_processors.domain.definitions import Layout, anchor_of, outline
-from stream_processors.domain.geometry import meeting, right_of
+from stream_processors.domain.geometry import meeting
 from stream_processors.domain.movement import UNSEEN, Movement
 from stream_processors.domain.presence import Moment
 
@@ -40,17 +40,16 @@ def observe(cuts: Cuts, layout: Layout, movement: Movement) -> tuple[Cuts, list[
     """Tracks moved; returns the cuts that wait now and the crossings that count."""
     if not layout.lines:
         return cuts, []
-    was_right = right_of(movement.before[:, layout.line_anchor], layout.line_start, layout.line_end)
-    is_right = right_of(movement.after[:, layout.line_anchor], layout.line_start, layout.line_end)
-    changed = (was_right != is_right) & (movement.seen_at != UNSEEN)[:, None]
-    left, found, moved = dict(cuts), list[Crossed](), changed.any(axis=1)
+    is_right = layout.segments.right(movement.after)
+    turned = (layout.segments.right(movement.before) != is_right) & (movement.seen_at != UNSEEN)[:, None]
+    left, found, moved = dict(cuts), list[Crossed](), turned.any(axis=1).tolist()
     for index, number in enumerate(movement.track_no.tolist()):
-        if number not in cuts and not moved[index]:
+        if not moved[index] and number not in cuts:
             continue
         waiting = left.pop(number, {})
         for column, line in enumerate(layout.lines):
-            to_right, turned = bool(is_right[index, column]), bool(changed[index, column])
-            turn = _turn(movement, index, line, to_right=to_right) if turned else None
+            to_right = bool(is_right[index, column])
+            turn = _turn(movement, index, line, to_right=to_right) if turned[index, column] else None
             cut, counted = _after(waiting.get(line.line_id), turn, line, movement.observed_at)
             found += [_crossed(number, line, each) for each in counted]
             if cut is not None:

@@ -5,18 +5,18 @@ Faults name what is wrong, where, and what to do; a definition with any fault ch
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from functools import cached_property
 
 from schemas.events import Anchor, ConfigureCamera, Fault, Line, Point, Zone
-from stream_processors.domain.geometry import CENTRE, FOOT, Floats, Ints, Polygons, is_simple
+from stream_processors.domain.geometry import CENTRE, FOOT, Polygons, Segments, is_simple
 
 MIN_POLYGON_POINTS = 3
 LINE_POINTS = 2
-MAX_SHAPES = 200
-MAX_POINTS = 200
+MAX_SHAPES = 200  # of each sort
+MAX_POINTS = 200  # of one polygon
+MAX_CORNERS = 4_000  # of all zones: every frame is held against each of them
 MAX_FPS = 120.0
 _USER_IN_ADDRESS = re.compile(r"^[a-z0-9+.-]+://[^/]*@", re.IGNORECASE)
 
@@ -31,24 +31,26 @@ def outline(shape: Zone | Line) -> tuple[tuple[Point, ...], Anchor]:
     return shape.polygon if isinstance(shape, Zone) else shape.points, shape.anchor
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Layout:
-    """The zones and lines in force, packed for the fold; revision 0 is the empty layout of a new camera."""
+    """The zones and lines in force; revision 0 is the empty layout of a new camera."""
 
-    revision: int
-    effective_at: int
-    zones: tuple[Zone, ...]
-    zone_since: tuple[int, ...]  # since when each zone has had its outline
-    lines: tuple[Line, ...]
-    polygons: Polygons
-    line_anchor: Ints  # (l,)
-    line_start: Floats  # (l, 2)
-    line_end: Floats  # (l, 2)
+    revision: int = 0
+    effective_at: int = 0
+    zones: tuple[Zone, ...] = ()
+    zone_since: tuple[int, ...] = ()  # since when each zone has had its outline
+    lines: tuple[Line, ...] = ()
 
-    @classmethod
-    def empty(cls) -> "Layout":
-        """Of a new camera."""
-        return cls._of(0, 0, (), (), ())
+    @cached_property
+    def polygons(self) -> Polygons:
+        """The zones, packed."""
+        return Polygons.of([zone.polygon for zone in self.zones], [anchor_of(zone) for zone in self.zones])
+
+    @cached_property
+    def segments(self) -> Segments:
+        """The lines, packed."""
+        ends = [(line.points[0], line.points[1]) for line in self.lines]
+        return Segments.of(ends, [anchor_of(line) for line in self.lines])
 
     def succeeded_by(self, effective_at: int, zones: tuple[Zone, ...], lines: tuple[Line, ...]) -> "Layout":
         """Valid zones and lines, in force instead of these from `effective_at` on."""
@@ -57,28 +59,15 @@ class Layout:
         since = tuple(
             at if old == outline(zone) else effective_at for zone, (old, at) in zip(zones, known, strict=True)
         )
-        return self._of(self.revision + 1, effective_at, zones, since, lines)
-
-    @classmethod
-    def _of(
-        cls, revision: int, effective_at: int, zones: tuple[Zone, ...], since: tuple[int, ...], lines: tuple[Line, ...]
-    ) -> "Layout":
-        ends = np.array([line.points for line in lines], dtype=np.float64).reshape(-1, 2, 2)
-        return cls(
-            revision,
-            effective_at,
-            zones,
-            since,
-            lines,
-            Polygons.of([zone.polygon for zone in zones], [anchor_of(zone) for zone in zones]),
-            np.array([anchor_of(line) for line in lines], dtype=np.int64),
-            ends[:, 0],
-            ends[:, 1],
-        )
+        return Layout(self.revision + 1, effective_at, zones, since, lines)
 
     def zone(self, zone_id: str) -> Zone | None:
         """The zone called `zone_id` in this layout."""
-        return next((zone for zone in self.zones if zone.zone_id == zone_id), None)
+        return self._zone_by_id.get(zone_id)
+
+    @cached_property
+    def _zone_by_id(self) -> dict[str, Zone]:
+        return {zone.zone_id: zone for zone in self.zones}
 
 
 def faults(zones: Sequence[Zone], lines: Sequence[Line]) -> tuple[Fault, ...]:
@@ -86,6 +75,7 @@ def faults(zones: Sequence[Zone], lines: Sequence[Line]) -> tuple[Fault, ...]:
     found = [
         *_count_faults("zones", len(zones)),
         *_count_faults("lines", len(lines)),
+        *_count_faults("zones", sum(len(zone.polygon) for zone in zones), MAX_CORNERS, "corners"),
         *_id_faults("zones", [zone.zone_id for zone in zones]),
         *_id_faults("lines", [line.line_id for line in lines]),
     ]
@@ -120,9 +110,9 @@ def text_faults(path: str, *texts: str) -> list[Fault]:
     return [Fault(code="NUL_IN_TEXT", path=path, message="its texts hold a NUL character; remove it")]
 
 
-def _count_faults(path: str, count: int) -> Iterator[Fault]:
-    if count > MAX_SHAPES:
-        yield Fault(code="TOO_MANY", path=path, message=f"{count} {path}; at most {MAX_SHAPES} fit on one camera")
+def _count_faults(path: str, count: int, most: int = MAX_SHAPES, of: str = "") -> Iterator[Fault]:
+    if count > most:
+        yield Fault(code="TOO_MANY", path=path, message=f"{count} {of or path}; at most {most} fit on one camera")
 
 
 def _id_faults(path: str, ids: Sequence[str]) -> Iterator[Fault]:
@@ -162,5 +152,9 @@ def _point_faults(path: str, points: Sequence[Point]) -> Iterator[Fault]:
         yield Fault(code="EQUAL_POINTS", path=f"{path}[{index}]", message=f"{point} is there twice; remove one")
 
 
-def _repeated(points: Sequence[Point]) -> Iterable[tuple[int, Point]]:
-    return ((index, point) for index, point in enumerate(points) if point in points[:index])
+def _repeated(points: Sequence[Point]) -> Iterator[tuple[int, Point]]:
+    known: set[Point] = set()
+    for index, point in enumerate(points):
+        if point in known:
+            yield index, point
+        known.add(point)

@@ -1,9 +1,8 @@
 """Words for what the fold decided: turns its changes into the events that are published."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress
 from typing import Any
-
-import numpy as np
 
 from schemas.events import (
     BackloggedObservation,
@@ -174,7 +173,7 @@ def _minute(cause: Position, camera_id: str, minute: Minute) -> ZoneMinuteMeasur
 def _observations(layout: Layout, sighted: Sighted, boxes: Floats, scores: Floats) -> Iterator[dict[str, Any]]:
     """The fields of one observation a track."""
     names = [zone.zone_id for zone in layout.zones]
-    rows = zip(sighted.track_no.tolist(), boxes.tolist(), scores.tolist(), sighted.contained, strict=True)
-    for number, (x1, y1, x2, y2), score, contained in rows:
-        zone_ids = tuple(names[column] for column in np.flatnonzero(contained).tolist())
+    columns = (sighted.track_no, boxes, scores, sighted.contained)
+    for number, (x1, y1, x2, y2), score, contained in zip(*(column.tolist() for column in columns), strict=True):
+        zone_ids = tuple(compress(names, contained))
         yield {"track_no": number, "x1": x1, "y1": y1, "x2": x2, "y2": y2, "score": score, "zone_ids": zone_ids}

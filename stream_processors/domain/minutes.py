@@ -4,14 +4,14 @@ Over any range the sum of `person_ms` equals the overlap of visits with that ran
 over the same intervals, cut at minute borders.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from schemas.events import EntryReason, ExitReason, Zone
 from stream_processors.domain.definitions import Layout
 from stream_processors.domain.intervals import Interval, clip, intersect, most_at_once, subtract, total, union
-from stream_processors.domain.presence import NEVER, Opened
+from stream_processors.domain.presence import NEVER, Closed
 from stream_processors.domain.visits import VisitChange
 
 MINUTE_MS = 60_000
@@ -38,8 +38,8 @@ class MinuteState:
     done_until: int = 0  # every minute that ends by then has been emitted
     observed: tuple[Interval, ...] = ()
     frames: dict[int, dict[int, int]] = field(default_factory=dict)  # by minute and revision
-    layouts: tuple[Layout, ...] = (Layout.empty(),)  # in force since `done_until`, the newest last
-    visits: tuple[Visit, ...] = ()
+    layouts: tuple[Layout, ...] = (Layout(),)  # in force since `done_until`, the newest last
+    closed: tuple[Visit, ...] = ()  # visits that ended after `done_until`
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,26 +68,19 @@ class Minute:
         return sum(low <= dwell and (high is None or dwell < high) for dwell in self.dwell_ms)
 
 
-def watch(state: MinuteState, layout: Layout, observed_at: int, *, since: int | None) -> MinuteState:
+def watch(state: MinuteState, observed_at: int, *, since: int | None) -> MinuteState:
     """A frame was accepted; the time from `since` (None after a gap) to it was observed."""
-    minute = observed_at - observed_at % MINUTE_MS
+    minute, revision = observed_at - observed_at % MINUTE_MS, state.layouts[-1].revision
     counts = state.frames.get(minute, {})
-    frames = {**state.frames, minute: {**counts, layout.revision: counts.get(layout.revision, 0) + 1}}
-    return replace(state, frames=frames, observed=_extended(state.observed, since, observed_at))
+    frames = {**state.frames, minute: {**counts, revision: counts.get(revision, 0) + 1}}
+    observed = _extended(state.observed, since, observed_at)
+    return MinuteState(state.done_until, observed, frames, state.layouts, state.closed)
 
 
 def record(state: MinuteState, changes: Iterable[VisitChange]) -> MinuteState:
-    """Visits opened and closed."""
-    visits = list(state.visits)
-    for each in changes:
-        entry = each.change.entry
-        opened = Visit(each.track_no, each.zone_id, entry.moment.at, entry.reason)
-        if isinstance(each.change, Opened):
-            visits.append(opened)
-        else:
-            exit_ = each.change
-            visits[visits.index(opened)] = replace(opened, exited_at=exit_.exit.at, exit_reason=exit_.reason)
-    return replace(state, visits=tuple(visits))
+    """Visits changed: keep those that closed. Who is inside still is asked when a minute is measured."""
+    closed = [_visit(each) for each in changes if isinstance(each.change, Closed)]
+    return replace(state, closed=(*state.closed, *closed)) if closed else state
 
 
 def redefine(state: MinuteState, layout: Layout) -> MinuteState:
@@ -95,12 +88,15 @@ def redefine(state: MinuteState, layout: Layout) -> MinuteState:
     return replace(state, layouts=(*state.layouts, layout))
 
 
-def close(state: MinuteState, watermark: int, undecided_since: int | None) -> tuple[MinuteState, list[Minute]]:
+def close(
+    state: MinuteState, still_open: Iterable[VisitChange], watermark: int, undecided_since: int | None
+) -> tuple[MinuteState, list[Minute]]:
     """Emit every minute that ended by the watermark and in which nothing is undecided."""
     final = watermark if undecided_since is None else min(watermark, undecided_since)
     horizon = final - final % MINUTE_MS
     touched = sorted(minute for minute in _touched(state) if minute < horizon)
-    minutes = [each for minute in touched for each in _measure(state, minute)]
+    visits = [*state.closed, *map(_visit, still_open)] if touched else []
+    minutes = [each for minute in touched for each in _measure(state, visits, minute)]
     return _forget(state, horizon), minutes
 
 
@@ -123,14 +119,24 @@ def _touched(state: MinuteState) -> set[int]:
     return set(state.frames).union(*spans)
 
 
-def _measure(state: MinuteState, minute: int) -> Iterator[Minute]:
-    exclusive = _exclusive(state, minute)
+def _visit(each: VisitChange) -> Visit:
+    entry, left = each.change.entry, each.change if isinstance(each.change, Closed) else None
+    exited_at, reason = (left.exit.at, left.reason) if left is not None else (None, None)
+    return Visit(each.track_no, each.zone_id, entry.moment.at, entry.reason, exited_at, reason)
+
+
+def _measure(state: MinuteState, visits: Sequence[Visit], minute: int) -> Iterator[Minute]:
+    """Each zone that there is something to say about, under each revision that was in force."""
+    exclusive = _exclusive(state, visits, minute)
+    by_zone: dict[str, list[Visit]] = {}
+    for visit in visits:
+        by_zone.setdefault(visit.zone_id, []).append(visit)
     for index, layout in enumerate(state.layouts):
         window = _window(state.layouts, index, minute)
         frames = state.frames.get(minute, {}).get(layout.revision, 0)
         observed = clip(state.observed, *window)
         for zone in sorted(layout.zones, key=lambda zone: zone.zone_id):
-            mine = [visit for visit in state.visits if visit.zone_id == zone.zone_id]
+            mine = by_zone.get(zone.zone_id, [])
             begun = [visit for visit in mine if _falls(visit.entered_at, minute, state.layouts, visit, layout)]
             closed = [visit for visit in mine if _falls(visit.exited_at, minute, state.layouts, visit, layout)]
             if not (total(observed) or frames or begun or closed):
@@ -156,14 +162,14 @@ def _measure(state: MinuteState, minute: int) -> Iterator[Minute]:
             )
 
 
-def _exclusive(state: MinuteState, minute: int) -> Mapping[str, list[Interval]]:
+def _exclusive(state: MinuteState, visits: Iterable[Visit], minute: int) -> Mapping[str, list[Interval]]:
     """Each person's time in the minute given to one zone only, by zone. Several people's intervals stand side by side."""
     given: dict[str, list[Interval]] = {}
     observed = clip(state.observed, minute, minute + MINUTE_MS)
-    ranked = sorted(state.visits, key=lambda visit: (visit.track_no, _rank(state, visit, minute)))
-    for _, visits in groupby(ranked, key=lambda visit: visit.track_no):
+    ranked = sorted(visits, key=lambda visit: (visit.track_no, _rank(state, visit, minute)))
+    for _, theirs in groupby(ranked, key=lambda visit: visit.track_no):
         taken: list[Interval] = []
-        for visit in visits:
+        for visit in theirs:
             free = subtract(clip(observed, *_span(visit, minute + MINUTE_MS)), taken)
             given.setdefault(visit.zone_id, []).extend(free)
             taken = union([*taken, *free])
@@ -210,5 +216,5 @@ def _forget(state: MinuteState, horizon: int) -> MinuteState:
         observed=tuple((max(start, horizon), end) for start, end in state.observed if end >= horizon),
         frames={minute: counts for minute, counts in state.frames.items() if minute >= horizon},
         layouts=state.layouts[newest:],
-        visits=tuple(visit for visit in state.visits if visit.exited_at is None or visit.exited_at >= horizon),
+        closed=tuple(visit for visit in state.closed if visit.exited_at is not None and visit.exited_at >= horizon),
     )

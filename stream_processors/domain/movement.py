@@ -14,6 +14,7 @@ class Movement:
 
     observed_at: int
     track_no: Ints  # (n,)
+    row: Ints  # (n,) of each track in what is remembered of all
     seen_at: Ints  # (n,) the matched frame before; UNSEEN for a first one
     before: Floats  # (n, 2, 2) anchors then
     after: Floats  # (n, 2, 2) anchors now

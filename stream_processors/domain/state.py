@@ -17,8 +17,6 @@ from stream_processors.domain.refusals import Admission
 from stream_processors.domain.tracker import EndedTrack, TrackerState
 from stream_processors.domain.zones import ZoneState
 
-_EXIT_REASON: dict[TrackEndReason, ExitReason] = {"CAMERA_LOST": "CAMERA_LOST", "DISABLED": "DISABLED"}
-
 
 @dataclass(frozen=True, slots=True)
 class CameraState:
@@ -67,4 +65,4 @@ def with_status(state: CameraState, cause: Position, status: CameraStatus, reaso
 
 def exits(ended: Iterable[EndedTrack], reason: TrackEndReason) -> Sequence[tuple[int, ExitReason]]:
     """The tracks that ended, and why their visits do."""
-    return [(track.track_no, _EXIT_REASON.get(reason, "TRACK_ENDED")) for track in ended]
+    return [(track.track_no, zones.exit_reason(reason)) for track in ended]

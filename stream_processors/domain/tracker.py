@@ -69,7 +69,7 @@ def update(
     With `camera_moves` a shift that most people share is taken for the camera's own and taken out before the association.
 
     Raises:
-        ValueError: the frame is not after the last one, or its appearance vectors changed their length.
+        ValueError: the frame is not after the last one.
     """
     moment = _moment(state, frame)
     limits = Limits(max(CONFIRM_WITHIN_MS, 2 * moment.interval_ms), track_timeout_ms)

@@ -128,7 +128,8 @@ def ended(tracks: Tracks) -> tuple[EndedTrack, ...]:
     """The confirmed of these tracks, told as over."""
     if not len(tracks):
         return ()
-    confirmed = np.sort(tracks[tracks["track_no"] > 0], order="track_no")
+    confirmed = tracks[tracks["track_no"] > 0]
+    confirmed = confirmed[confirmed["track_no"].argsort()]
     columns = (confirmed[name].tolist() for name in ("track_no", "started_at", "last_seen_at", "observations"))
     return tuple(EndedTrack(*row) for row in zip(*columns, strict=True))
 

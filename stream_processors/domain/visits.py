@@ -14,7 +14,7 @@ from stream_processors.domain import presence
 from stream_processors.domain.definitions import Layout, anchor_of, outline
 from stream_processors.domain.geometry import Bools, Floats, Ints, last_crossing
 from stream_processors.domain.movement import UNSEEN, Movement
-from stream_processors.domain.presence import NEVER, Change, Presence
+from stream_processors.domain.presence import NEVER, Change, Opened, Presence
 
 Cells: TypeAlias = dict[int, dict[str, Presence]]
 
@@ -54,36 +54,36 @@ class VisitState:
 
 def move(state: VisitState, observed_at: int, track_no: Ints, anchors: Floats) -> tuple[VisitState, Movement]:
     """Where tracks (n,), ascending, matched at `observed_at` came from; adds a row for each seen for the first time."""
-    state = _with_rows(state, track_no)
-    rows = np.searchsorted(state.track_no, track_no)
-    return state, Movement(observed_at, track_no, state.seen_at[rows], state.anchors[rows], anchors)
+    row = state.track_no.searchsorted(track_no)
+    new = track_no[row == len(state.track_no)]  # numbers only grow
+    if len(new):
+        state = _with_rows(state, new)
+        row = state.track_no.searchsorted(track_no)
+    return state, Movement(
+        observed_at, track_no, row, state.seen_at.take(row), state.anchors.take(row, axis=0), anchors
+    )
 
 
 def observe(
     state: VisitState, layout: Layout, movement: Movement, contained: Bools
 ) -> tuple[VisitState, list[VisitChange]]:
     """Tracks moved, and the zones `contained` (n, z) hold them now."""
-    rows = np.searchsorted(state.track_no, movement.track_no)
-    attention = (contained != state.inside[rows]) | (state.deadline[rows] <= movement.observed_at)
-    changes: list[VisitChange] = []
-    cells, deadlines = state.cells, state.deadline
+    row, now = movement.row, movement.observed_at
+    attention = (contained != state.inside.take(row, axis=0)) | (state.deadline.take(row, axis=0) <= now)
+    cells, deadline, changes = state.cells, state.deadline, list[VisitChange]()
     if attention.any():
-        cells, deadlines = dict(cells), deadlines.copy()
-    for index, column in np.argwhere(attention).tolist():
+        cells, deadline = dict(cells), deadline.copy()
+    for index, column in zip(*(each.tolist() for each in attention.nonzero()), strict=True):
         zone, number = layout.zones[column], int(movement.track_no[index])
         mine = cells.get(number, {})
-        cell, found = _decide(
-            mine.get(zone.zone_id),
-            zone,
-            movement,
-            index,
-            inside=bool(contained[index, column]),
-            since=layout.zone_since[column],
-        )
+        inside, since = bool(contained[index, column]), layout.zone_since[column]
+        cell, found = _decide(mine.get(zone.zone_id), zone, movement, index, inside=inside, since=since)
         cells[number] = _with_cell(mine, zone.zone_id, cell)
-        deadlines[rows[index], column] = NEVER if cell is None else presence.deadline(cell, zone)
+        deadline[row[index], column] = NEVER if cell is None else presence.deadline(cell, zone)
         changes += [VisitChange(number, zone.zone_id, change) for change in found]
-    return _seen(replace(state, cells=cells, deadline=deadlines), rows, movement, contained), changes
+    anchors, seen_at, inside_now = state.anchors.copy(), state.seen_at.copy(), state.inside.copy()
+    anchors[row], seen_at[row], inside_now[row] = movement.after, now, contained
+    return VisitState(state.track_no, anchors, seen_at, inside_now, deadline, cells), changes
 
 
 def end(
@@ -112,6 +112,16 @@ def redefine(state: VisitState, old: Layout, new: Layout) -> tuple[VisitState, l
         cells[number], found = _redraw(state.cells.get(number, {}), old, inside, int(state.seen_at[row]), new)
         changes += [VisitChange(number, zone_id, change) for zone_id, change in found]
     return _with_columns(state, new, contained, cells), changes
+
+
+def still_open(state: VisitState) -> Iterator[VisitChange]:
+    """The visits that have opened and not closed yet, as they were opened."""
+    return (
+        VisitChange(number, zone_id, Opened(cell.visit))
+        for number, zones in state.cells.items()
+        for zone_id, cell in zones.items()
+        if cell.visit is not None
+    )
 
 
 def undecided_since(state: VisitState, watermark: int) -> int | None:
@@ -160,11 +170,8 @@ def _redraw(
     return kept, found
 
 
-def _with_rows(state: VisitState, track_no: Ints) -> VisitState:
-    """Add a row for each track seen for the first time; numbers only grow, so rows stay ascending."""
-    new = track_no[~np.isin(track_no, state.track_no)]
-    if not len(new):
-        return state
+def _with_rows(state: VisitState, new: Ints) -> VisitState:
+    """A row more for each of these tracks, which were never seen before."""
     zones = state.inside.shape[1]
     return VisitState(
         np.concatenate([state.track_no, new]),
@@ -174,12 +181,6 @@ def _with_rows(state: VisitState, track_no: Ints) -> VisitState:
         np.concatenate([state.deadline, np.full((len(new), zones), NEVER, np.int64)]),
         state.cells,
     )
-
-
-def _seen(state: VisitState, rows: Ints, movement: Movement, contained: Bools) -> VisitState:
-    anchors, seen_at, inside = state.anchors.copy(), state.seen_at.copy(), state.inside.copy()
-    anchors[rows], seen_at[rows], inside[rows] = movement.after, movement.observed_at, contained
-    return replace(state, anchors=anchors, seen_at=seen_at, inside=inside)
 
 
 def _rows(state: VisitState, keep: Bools, cells: Cells) -> VisitState:

@@ -14,11 +14,9 @@ from schemas.events import (
     BackloggedObservation,
     CameraConfigured,
     CameraStatusObserved,
-    ExitReason,
     Fact,
     Position,
     TrackEnded,
-    TrackEndReason,
     TrackObservation,
     TracksObserved,
     ZonesDefined,
@@ -27,7 +25,6 @@ from stream_processors.domain import facts, zones
 from stream_processors.domain.zones import Change, Sighted, ZoneState
 
 Cause = TracksObserved | TrackEnded | ZonesDefined | CameraConfigured | CameraStatusObserved
-EXIT_REASON: dict[TrackEndReason, ExitReason] = {"CAMERA_LOST": "CAMERA_LOST", "DISABLED": "DISABLED"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +88,7 @@ def _is_gap(state: ZoneReplayState, observed_at: int) -> bool:
 
 
 def _end_all(state: ZoneReplayState, ended: Sequence[TrackEnded]) -> tuple[ZoneReplayState, list[Change]]:
-    gone = [
-        (track.track_no, EXIT_REASON.get(track.reason, "TRACK_ENDED")) for track in ended if track.reason != "TIMEOUT"
-    ]
+    gone = [(track.track_no, zones.exit_reason(track.reason)) for track in ended if track.reason != "TIMEOUT"]
     zone_state, changes = zones.end(state.zones, gone)
     state, measured = _close(replace(state, zones=zone_state, tentative_since=None))
     return state, [*changes, *measured]

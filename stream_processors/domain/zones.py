@@ -4,9 +4,9 @@ Its input is what TracksObserved and TrackEnded say, so that history can be fold
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from schemas.events import ExitReason
+from schemas.events import ExitReason, TrackEndReason
 from stream_processors.domain import crossings, minutes, visits
 from stream_processors.domain.crossings import Crossed, Cuts
 from stream_processors.domain.definitions import Layout
@@ -57,7 +57,7 @@ def observe(state: ZoneState, sighted: Iterable[Sighted]) -> tuple[ZoneState, li
         seen, movement = visits.move(seen, each.observed_at, each.track_no, each.anchors)
         seen, found = visits.observe(seen, state.layout, movement, each.contained)
         cuts, crossed = crossings.observe(cuts, state.layout, movement)
-        measured = minutes.record(measured, found) if found else measured
+        measured = minutes.record(measured, found)
         changes += [*found, *crossed]
     return ZoneState(seen, cuts, measured), changes
 
@@ -71,9 +71,14 @@ def end(state: ZoneState, ended: Sequence[tuple[int, ExitReason]]) -> tuple[Zone
     return ZoneState(seen, cuts, minutes.record(state.minutes, found)), list(found)
 
 
+def exit_reason(reason: TrackEndReason) -> ExitReason:
+    """Why a visit ends with its track."""
+    return reason if reason in {"CAMERA_LOST", "DISABLED"} else "TRACK_ENDED"
+
+
 def watch(state: ZoneState, observed_at: int, *, since: int | None) -> ZoneState:
     """A frame was accepted: the time from `since` on (None after a gap) was observed."""
-    return replace(state, minutes=minutes.watch(state.minutes, state.layout, observed_at, since=since))
+    return ZoneState(state.visits, state.cuts, minutes.watch(state.minutes, observed_at, since=since))
 
 
 def close(state: ZoneState, watermark: int, *, tentative_since: int | None) -> tuple[ZoneState, list[Change]]:
@@ -82,8 +87,8 @@ def close(state: ZoneState, watermark: int, *, tentative_since: int | None) -> t
         return state, []
     undecided = visits.undecided_since(state.visits, watermark)
     undecided = min((each for each in (undecided, tentative_since) if each is not None), default=None)
-    measured, closed = minutes.close(state.minutes, watermark, undecided)
-    return replace(state, minutes=measured), list(closed)
+    measured, closed = minutes.close(state.minutes, visits.still_open(state.visits), watermark, undecided)
+    return ZoneState(state.visits, state.cuts, measured), list(closed)
 
 
 def redefine(state: ZoneState, layout: Layout) -> tuple[ZoneState, list[Change]]:

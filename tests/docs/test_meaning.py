@@ -16,7 +16,8 @@ from graphql_api.database import Database
 from graphql_api.efficiency import Buckets, EfficiencySeries, efficiency_series
 from graphql_api.settings import ApiSettings
 from graphql_api.time_range import TimeRange
-from schemas.events import FrameObserved, Output, ZoneExited, ZoneMinuteMeasured
+from schemas.events import FrameObserved, Line, LineCrossed, Output, ZoneExited, ZoneMinuteMeasured
+from stream_processors.domain.definitions import MAX_CORNERS, MAX_POINTS, MAX_SHAPES
 from tests.api.doubles import services
 from tests.api.site_rows import site
 from tests.api.tables import camera, insert, minute, zone
@@ -55,13 +56,21 @@ def frames() -> list[FrameObserved]:
     return [frame(seq, at, boxes) for seq, (at, boxes) in enumerate(zip(times, shown, strict=True), start=1)]
 
 
-def said() -> list[Output]:
-    """What the fold makes of the scene, once a frame an hour later has made everything final."""
+def said(**redrawn: tuple[float, float]) -> list[Output]:
+    """What the fold makes of the scene, once a frame an hour later has made everything final; zones may end elsewhere."""
     zones = [
-        square(name, *told["from"], *told["to"], kind=told["kind"], capacity=told["capacity"])
+        square(name, *told["from"], *redrawn.get(name, told["to"]), kind=told["kind"], capacity=told["capacity"])
         for name, told in scene()["zones"].items()
     ]
-    return fold(entries([define(*zones), *frames(), frame(99_999, ms(3_600))]))[1]
+    lines = [
+        Line(line_id=name, name=name, points=(tuple(told["from"]), tuple(told["to"])))
+        for name, told in scene()["lines"].items()
+    ]
+    return fold(entries([define(*zones, *lines), *frames(), frame(99_999, ms(3_600))]))[1]
+
+
+def second(at: int | None) -> float | None:
+    return None if at is None else (at - NINE_MS) / 1000
 
 
 def test_the_visits_are_those_of_the_page() -> None:
@@ -76,6 +85,29 @@ def test_the_visits_are_those_of_the_page() -> None:
     assert found == sorted(told)
 
 
+def test_the_bounds_are_those_of_the_page() -> None:
+    found = [
+        [v.zone_id, *map(second, (v.entered_at, v.entered_at_min, v.entered_at_max)),
+         *map(second, (v.exited_at, v.exited_at_min, v.exited_at_max))]
+        for v in of(said(), ZoneExited)
+    ]  # fmt: skip
+    rows = table("zone", "entered", "not before", "not after", "left", "not before", "not after")
+    assert sorted(found, key=str) == sorted(([row[0], *map(seconds, row[1:])] for row in rows), key=str)
+
+
+def test_the_crossing_is_that_of_the_page() -> None:
+    found = [
+        [c.line_id, *map(second, (c.crossed_at, c.crossed_at_min, c.crossed_at_max)), c.direction]
+        for c in of(said(), LineCrossed)
+    ]
+    rows = table("line", "crossed", "not before", "not after", "direction")
+    assert found == [[row[0], *map(seconds, row[1:4]), row[4]] for row in rows]
+
+
+def seconds(cell: str) -> float | None:
+    return None if cell == "open" else float(cell)
+
+
 def test_the_minutes_are_those_of_the_page() -> None:
     found = {
         ((m.minute - NINE_MS) // 60_000, m.zone_id): [m.observed_ms, m.person_ms, m.exclusive_person_ms, m.occupied_ms]
@@ -83,6 +115,45 @@ def test_the_minutes_are_those_of_the_page() -> None:
     }
     told = table("minute", "zone", "observed", "person", "exclusive", "occupied")
     assert found == {(int(row[0]), row[1]): [int(cell) * 1000 for cell in row[2:]] for row in told}
+
+
+def test_what_is_counted_in_a_minute_is_what_the_page_says() -> None:
+    found = {
+        ((m.minute - NINE_MS) // 60_000, m.zone_id): [
+            m.frames, m.peak, m.entries, m.exits, m.starts, m.ends, m.visits_closed,
+            m.dwell_ms_sum // 1000, m.dwell_ms_max // 1000,
+        ]
+        for m in of(said(), ZoneMinuteMeasured)
+    }  # fmt: skip
+    rows = table("minute", "zone", "frames", "peak", "entries", "exits", "starts", "ends", "closed", "dwell", "longest")
+    assert found == {(int(row[0]), row[1]): [int(cell) for cell in row[2:]] for row in rows}
+
+
+def test_the_numbers_under_other_zones_are_those_of_the_page() -> None:
+    """A run folds the same frames under other zones; what adopting it does to rows is tested with the database."""
+    (corner,) = re.findall(r"Had the desk been drawn as far as the aisle, to `\[(.*?), (.*?)\]`", PAGE)
+    found = [in_minute_0(said()), in_minute_0(said(desk=(float(corner[0]), float(corner[1]))))]
+    rows = table("in minute 0", "as measured", "restated")
+    assert found == [{row[0]: value(row[column]) for row in rows} for column in (1, 2)]
+
+
+def in_minute_0(outputs: list[Output]) -> dict[str, float]:
+    zones = {each.zone_id: each for each in of(outputs, ZoneMinuteMeasured) if each.minute == NINE_MS}
+    work = sum(each.exclusive_person_ms for each in zones.values() if each.kind == "WORK")
+    return {
+        "dwell at the desk": zones["desk"].dwell_ms_sum / 1000,
+        "person time, desk": zones["desk"].person_ms / 1000,
+        "exclusive person time, room": zones["room"].exclusive_person_ms / 1000,
+        "efficiency": work / sum(each.exclusive_person_ms for each in zones.values()),
+    }
+
+
+def test_the_limits_of_a_definition_are_those_of_the_page() -> None:
+    ((shapes, lines, points, corners),) = re.findall(
+        r"at most (\d+) zones and (\d+) lines, a zone\s+(\d+) points, all zones together ([\d,]+)\.", PAGE
+    )
+    assert int(shapes) == int(lines) == MAX_SHAPES
+    assert (int(points), int(corners.replace(",", ""))) == (MAX_POINTS, MAX_CORNERS)
 
 
 def row_of(measured: ZoneMinuteMeasured) -> dict[str, Any]:

@@ -38,6 +38,18 @@ def holds(polygon: Sequence[Point], point: Point) -> bool:
     return winding != 0
 
 
+def is_simple(polygon: Sequence[Point]) -> bool:
+    """Whether any two edges share no point but the corner that neighbours have in common, in exact fractions."""
+    edges = list(pairwise([*polygon, polygon[0]]))
+    last = len(edges) - 1
+    for i, first in enumerate(edges):
+        for j, second in enumerate(edges[i + 1 :], start=i + 1):
+            corners = {_exact(second[0])} if j == i + 1 else {_exact(first[0])} if (i, j) == (0, last) else set()
+            if not _shared(first, second) <= corners:
+                return False
+    return True
+
+
 def change_of_sides(start: Point, end: Point, polygon: Sequence[Point]) -> Fraction:
     """Where on the way from start to end the side on which it ends begins: cut the way at every edge, look at each piece."""
     wanted = holds(polygon, end)
@@ -266,6 +278,25 @@ def _meeting(start: Point, end: Point, a: Point, b: Point) -> set[Fraction]:
     on_way = ((ax - px) * (by - ay) - (ay - py) * (bx - ax)) / cross
     on_edge = ((ax - px) * (qy - py) - (ay - py) * (qx - px)) / cross
     return {on_way} if 0 <= on_way <= 1 and 0 <= on_edge <= 1 else set()
+
+
+def _shared(first: tuple[Point, Point], second: tuple[Point, Point]) -> set[tuple[Fraction, Fraction]]:
+    """Points that two segments have in common: the one where they meet, or the ends of their overlap."""
+    if met := _meeting(*first, *second):
+        return {_on(*first, where) for where in met}
+    return {_exact(end) for end in second if _lies_on(end, first)} | {
+        _exact(end) for end in first if _lies_on(end, second)
+    }
+
+
+def _lies_on(point: Point, segment: tuple[Point, Point]) -> bool:
+    (x, y), (ax, ay), (bx, by) = (_exact(each) for each in (point, *segment))
+    between = min(ax, bx) <= x <= max(ax, bx) and min(ay, by) <= y <= max(ay, by)
+    return between and (bx - ax) * (y - ay) == (by - ay) * (x - ax)
+
+
+def _exact(point: Point) -> tuple[Fraction, Fraction]:
+    return Fraction(point[0]), Fraction(point[1])
 
 
 def _on(start: Point, end: Point, where: Fraction) -> tuple[Fraction, Fraction]:

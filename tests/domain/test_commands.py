@@ -1,4 +1,4 @@
-"""Commands beyond zones: adopting a replay run, configuring what the edge does, and what the edge says of itself."""
+"""Commands in a camera's log, how each is answered, and what the edge says of itself."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,23 +10,43 @@ from schemas.events import (
     AdoptRun,
     CameraConfigurationApplied,
     CameraConfigured,
-    CameraStatusChanged,
+    CameraStatusObserved,
     CommandRefused,
     EdgeConfigurationReported,
     Event,
     FramesDropped,
     FramesLost,
     Position,
+    RecordRefused,
     RunAdopted,
+    TrackEnded,
     ZoneExited,
     ZoneMinuteMeasured,
+    ZonesDefined,
 )
-from tests.domain.walks import CAMERA, DESK, START, configure, define, entries, every, film, fold, of, said, standing
+from stream_processors.domain.commands import REMEMBERED_COMMANDS
+from tests.domain.walks import (
+    CAMERA,
+    DESK,
+    IN,
+    START,
+    configure,
+    define,
+    entries,
+    every,
+    film,
+    fold,
+    frame,
+    lost,
+    of,
+    said,
+    square,
+    vertical,
+)
 
 SECOND = 1_000
-SCENE = film(every(100, START, START + 10 * SECOND), standing(0.5, 0.5))
+SCENE = film(every(100, START, START + 10 * SECOND), IN)
 WATERMARK = SCENE[-1].observed_at
-LOST = CameraStatusChanged(camera_id=CAMERA, changed_at=WATERMARK, status="BACKOFF")
 NOWHERE = Position(epoch=0, partition=0, offset=0, index=0)
 
 
@@ -46,7 +66,7 @@ def test_an_adopted_run_is_answered_with_its_content_and_the_next_restatement() 
 
 def test_adopting_a_run_changes_no_number_of_the_live_fold() -> None:
     def minutes_and_visits(log: Sequence[Event]) -> list[Event]:
-        outputs = fold(entries([define(DESK), *log, LOST]))[1]
+        outputs = fold(entries([define(DESK), *log, lost(WATERMARK)]))[1]
         return [replace(each, position=NOWHERE) for each in of(outputs, ZoneExited) + of(outputs, ZoneMinuteMeasured)]
 
     plain, adopted = (
@@ -117,3 +137,70 @@ def test_what_the_edge_says_of_itself_is_passed_on_and_changes_nothing() -> None
     after, more = fold(entries([*SCENE, reported, dropped])[len(SCENE) :], state)
     assert after == state
     assert [type(each) for each in more] == [CameraConfigurationApplied, FramesLost]
+
+
+def test_a_definition_is_published_in_full_with_its_place_in_time() -> None:
+    log = [frame(1, START), define(DESK, vertical("door", 0.5), command_id="k", expected_revision=0, issued_by="u1")]
+    (defined,) = said(log, ZonesDefined)
+    assert (defined.revision, defined.effective_at, defined.issued_by) == (1, START, "u1")
+    assert (defined.zones, defined.lines) == ((DESK,), (vertical("door", 0.5),))
+    assert defined.position.offset == 1
+
+
+def test_a_command_sent_twice_changes_nothing_the_second_time() -> None:
+    command = define(DESK, command_id="same")
+    assert len(fold(entries([command] * 3))[1]) == 1
+    assert len(said([configure(command_id="same"), command], ZonesDefined)) == 0
+
+
+def test_only_the_last_commands_are_remembered() -> None:
+    first = define(DESK, command_id="first")
+    others = [configure(command_id=f"c{index}") for index in range(REMEMBERED_COMMANDS)]
+    assert len(said([first, *others[:-1], first], ZonesDefined)) == 1
+    assert len(said([first, *others, first], ZonesDefined)) == 2
+
+
+def test_a_command_that_edited_an_older_revision_is_refused_and_says_which_is_in_force() -> None:
+    (refused,) = said([define(DESK), define(expected_revision=0)], CommandRefused)
+    assert (refused.reason, refused.revision, refused.command) == ("REVISION_CONFLICT", 1, "DefineZones")
+    (refused,) = said([configure(), configure(expected_revision=2)], CommandRefused)
+    assert (refused.reason, refused.revision, refused.command) == ("REVISION_CONFLICT", 1, "ConfigureCamera")
+
+
+def test_a_refused_definition_leaves_the_zones_as_they_were() -> None:
+    bad = define(square("z", 0, 0, 2, 1))
+    state, outputs = fold(entries([define(DESK), bad]))
+    (refused,) = of(outputs, CommandRefused)
+    assert refused.reason == "INVALID"
+    assert {fault.code for fault in refused.faults} == {"POINT_OUT_OF_RANGE"}
+    assert (state.zones.layout.revision, state.zones.layout.zones) == (1, (DESK,))
+
+
+def test_a_disabled_camera_ends_its_visits_and_refuses_frames_until_it_is_enabled() -> None:
+    log = [
+        define(DESK),
+        *film(every(100, START, START + 5_000), IN),
+        configure(enabled=False),
+        frame(90, START + 6_000),
+        lost(START + 6_500),
+        configure(enabled=True),
+        frame(91, START + 7_000),
+    ]
+    _, outputs = fold(entries(log))
+    (visit,) = of(outputs, ZoneExited)
+    assert (visit.exit_reason, visit.exited_at, visit.exited_at_max) == ("DISABLED", START + 5_000, None)
+    assert [each.reason for each in of(outputs, RecordRefused)] == ["DISABLED"]
+    assert [each.status for each in of(outputs, CameraStatusObserved)] == [
+        "STREAMING",
+        "DISABLED",
+        "OTHER",
+        "STREAMING",
+    ]
+    assert [each.revision for each in of(outputs, CameraConfigured)] == [1, 2]
+    assert [each.reason for each in of(outputs, TrackEnded)] == ["DISABLED"]
+
+
+def test_settings_with_a_text_no_database_can_store_are_refused() -> None:
+    (refused,) = said([configure(name="front\0door")], CommandRefused)
+    assert (refused.reason, refused.revision) == ("INVALID", 0)
+    assert [fault.code for fault in refused.faults] == ["NUL_IN_TEXT"]

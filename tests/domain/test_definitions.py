@@ -4,9 +4,10 @@ import math
 
 import pytest
 from hypothesis import given, settings
+from msgspec import structs
 
 from schemas.events import Line, Point, Zone
-from stream_processors.domain.definitions import MAX_POINTS, MAX_SHAPES, faults
+from stream_processors.domain.definitions import MAX_CORNERS, MAX_POINTS, MAX_SHAPES, faults
 from tests.domain import walks
 from tests.domain.walks import DESK, laid_out, square, vertical
 
@@ -69,8 +70,15 @@ def test_too_many_shapes_and_too_many_points_are_refused() -> None:
     zones = [square(f"z{index}", 0, 0, 1, 1) for index in range(MAX_SHAPES + 1)]
     assert found(*zones[:-1]) == []
     assert found(*zones) == [("TOO_MANY", "zones")]
-    comb = [(index / MAX_POINTS, 0.0) for index in range(MAX_POINTS)]
-    assert found(zone(*comb, (0.5, 1.0))) == [("POINT_COUNT", "zones[0].polygon")]
+    row = [(index / MAX_POINTS, 0.0) for index in range(MAX_POINTS)]
+    assert found(zone(*row, (0.5, 1.0))) == [("POINT_COUNT", "zones[0].polygon")]
+
+
+def test_the_corners_of_all_zones_together_are_bounded() -> None:
+    row = [(index / MAX_POINTS, 0.0) for index in range(MAX_POINTS - 1)]
+    full = [structs.replace(zone(*row, (0.5, 1.0)), zone_id=f"z{index}") for index in range(MAX_CORNERS // MAX_POINTS)]
+    assert found(*full) == []
+    assert found(*full, DESK) == [("TOO_MANY", "zones")]
 
 
 def test_every_fault_of_a_definition_is_named_at_once() -> None:

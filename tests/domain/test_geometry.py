@@ -12,15 +12,16 @@ from stream_processors.domain.geometry import (
     CENTRE,
     FOOT,
     Polygons,
+    Segments,
     anchors,
     is_simple,
     last_crossing,
     moment,
-    right_of,
 )
 from tests.domain import oracle, walks
 
 SQUARE = ((0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75))
+coarse = st.integers(0, 6).map(lambda step: step / 8)
 HORSESHOE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.75, 1.0), (0.75, 0.25), (0.25, 0.25), (0.25, 1.0), (0.0, 1.0))
 
 
@@ -55,9 +56,9 @@ def test_points_anywhere_are_held_as_the_winding_number_says_unless_rounding_tou
 
 
 def test_several_polygons_of_different_size_are_told_apart_in_one_call() -> None:
-    triangle = ((0.0, 0.0), (0.125, 0.0), (0.0, 0.125))
-    packed = Polygons.of([SQUARE, triangle, HORSESHOE], [FOOT, CENTRE, FOOT])
-    points = np.array([[(0.5, 0.5), (0.01, 0.01)], [(0.9, 0.9), (0.5, 0.5)]])
+    lintel = ((0.375, 0.0), (0.625, 0.0), (0.5, 0.125))
+    packed = Polygons.of([SQUARE, lintel, HORSESHOE], [FOOT, CENTRE, FOOT])
+    points = np.array([[(0.5, 0.5), (0.5, 0.01)], [(0.9, 0.9), (0.9, 0.5)]])
     assert packed.contain(points).tolist() == [[True, True, False], [False, False, True]]
 
 
@@ -106,15 +107,21 @@ def test_a_moment_on_the_way_lies_between_its_ends(start: int, length: int, frac
 
 
 def test_right_is_right_on_screen_and_the_line_itself_is_right() -> None:
-    upwards = np.array([[0.5, 1.0]]), np.array([[0.5, 0.0]])
-    points = np.array([[[0.6, 0.5]], [[0.4, 0.5]], [[0.5, 0.5]]])
-    assert right_of(points, *upwards)[:, 0].tolist() == [True, False, True]
+    upwards = Segments.of([((0.5, 1.0), (0.5, 0.0))], [FOOT])
+    points = np.array([[(x, 0.5)] * 2 for x in (0.6, 0.4, 0.5)])
+    assert upwards.right(points)[:, 0].tolist() == [True, False, True]
 
 
 @given(walks.polygons())
 def test_polygons_that_do_not_cross_themselves_are_simple_in_both_directions(polygon: tuple[Point, ...]) -> None:
     assert is_simple(polygon)
     assert is_simple(polygon[::-1])
+
+
+@settings(max_examples=200)
+@given(st.lists(st.tuples(coarse, coarse), min_size=3, max_size=9, unique=True))
+def test_any_corners_are_judged_simple_or_not_as_the_exact_pairs_of_edges_say(polygon: list[Point]) -> None:
+    assert is_simple(polygon) == oracle.is_simple(polygon)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,10 @@
 """Zone minutes against an oracle that paints every millisecond, and the minutes that need care."""
 
+from datetime import date, datetime, time
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,6 +12,7 @@ from schemas.events import Event, LogRecord, Output, TracksObserved, ZoneExited,
 from tests.domain import oracle, walks
 from tests.domain.walks import (
     DESK,
+    IN,
     MINUTE,
     START,
     configure,
@@ -25,8 +29,6 @@ from tests.domain.walks import (
     unseen,
     walking,
 )
-
-IN = standing(0.5, 0.5)
 
 
 def as_dicts(measured: list[ZoneMinuteMeasured]) -> dict[tuple[int, str, int], dict[str, int]]:
@@ -133,7 +135,22 @@ def test_a_visit_of_400_minutes_is_counted_in_each_without_holding_one_back() ->
     measured = of(outputs, ZoneMinuteMeasured)
     assert [each.person_ms for each in measured] == [MINUTE] * 400
     assert of(outputs, ZoneExited) == []
-    assert len(state.zones.minutes.visits) == len(state.zones.minutes.observed) == 1
+    assert len(state.zones.minutes.frames) == len(state.zones.minutes.observed) == 1
+    assert state.zones.minutes.closed == ()
+
+
+@pytest.mark.parametrize(("night", "hours"), [(date(2026, 3, 29), 1), (date(2026, 10, 25), 3)])
+def test_a_visit_over_a_change_of_clocks_is_as_long_as_it_was(night: date, hours: int) -> None:
+    """From half past one to half past three as the clock on the wall has it; the minutes know of no clock."""
+    shown = [datetime.combine(night, time(hour, 30), ZoneInfo("Europe/Madrid")) for hour in (1, 3)]
+    entered, left = (round(each.timestamp()) * 1_000 for each in shown)
+    patient = configure(max_gap_ms=20_000, track_timeout_ms=60_000)
+    log = [patient, define(DESK), *film(every(20_000, entered, left), IN), frame(9_999, left + 10 * MINUTE)]
+    (visit,) = said(log, ZoneExited)
+    assert visit.dwell_ms == hours * 60 * MINUTE
+    assert [(each.minute, each.person_ms) for each in said(log, ZoneMinuteMeasured)] == [
+        (minute, MINUTE if minute < left else 0) for minute in range(entered, left + 1, MINUTE)
+    ]
 
 
 def test_a_minute_waits_for_a_lost_track_and_for_nothing_else() -> None:

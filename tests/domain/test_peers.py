@@ -7,6 +7,7 @@ import pytest
 
 from schemas.events import (
     CameraSilent,
+    CameraStatusObserved,
     Event,
     FrameObserved,
     LineCrossed,
@@ -14,11 +15,14 @@ from schemas.events import (
     TracksObserved,
     ZoneEntered,
     ZoneExited,
+    ZoneMinuteMeasured,
 )
 from schemas.wire import to_avro
 from tests.domain.walks import (
     CAMERA,
     DESK,
+    IN,
+    MINUTE,
     START,
     box_at,
     define,
@@ -35,9 +39,6 @@ from tests.domain.walks import (
     vertical,
     walking,
 )
-
-IN = standing(0.5, 0.5)
-MINUTE = 60_000
 
 
 def spans(records: list[Event]) -> list[tuple[int, int, str]]:
@@ -64,11 +65,12 @@ def test_frames_lost_in_mid_visit_leave_its_times_right_and_the_loss_marked() ->
     times = [at for at in every(100, START, START + 10_000) if not START + 4_000 < at < START + 5_500]
     records = [define(DESK), *film(times, IN)]
     assert spans(records) == [(0, 10_000, "TRACK_ENDED")]
-    records = [
-        define(DESK),
-        *(each for each in film(times, IN) if not START + 4_000 < each.observed_at < START + 6_500),
-    ]
+    (minute,) = said([*records, frame(9_999, START + 2 * MINUTE)], ZoneMinuteMeasured)
+    assert (minute.observed_ms, minute.person_ms, minute.frames) == (10_000, 10_000, 101 - 14)
+    records = [each for each in records if not (START + 5_000 < getattr(each, "observed_at", START) < START + 6_500)]
     assert spans(records) == [(0, 4_000, "TRACK_ENDED"), (6_500, 10_000, "TRACK_ENDED")]
+    (minute,) = said([*records, frame(9_999, START + 2 * MINUTE)], ZoneMinuteMeasured)
+    assert (minute.observed_ms, minute.person_ms) == (7_500, 7_500), "the gap was not observed, and nobody is credited"
 
 
 def test_a_camera_silent_while_somebody_is_inside_gives_no_dwell_for_the_silence() -> None:
@@ -105,6 +107,29 @@ def test_somebody_who_hovers_on_a_line_for_a_minute_crosses_it_at_most_when_the_
     assert [each.direction for each in crossed] == (["ENTRY", "EXIT"] * 60)[crossed[0].direction == "EXIT" :][
         : len(crossed)
     ]
+
+
+def test_one_flicker_to_the_other_side_is_no_crossing_and_no_visit() -> None:
+    """A A A B A A A: a release of a peer counted two."""
+    flicker = [0.484375] * 10 + [0.515625] + [0.484375] * 20
+    seen = film(every(100, START, START + 3_000), lambda at: (flicker[(at - START) // 100], 0.5))
+    records = [define(vertical("door", 0.5), square("right", 0.5, 0, 1, 1)), *seen]
+    assert said(records, LineCrossed) == []
+    assert spans(records) == []
+
+
+def test_a_camera_that_falls_silent_for_good_leaves_its_visit_open_and_says_that_it_is_silent() -> None:
+    """Nobody can know whether frames are on their way: no exit is made up, and no time is credited."""
+    silent = [CameraSilent(camera_id=CAMERA, last_seen_at=START + 3_000, noticed_at=at) for at in
+              every(MINUTE, START + 13_000, START + 13_000 + 60 * MINUTE)]  # fmt: skip
+    outputs = fold(entries([define(DESK), *film(every(100, START, START + 3_000), IN), *silent]))[1]
+    assert len(of(outputs, ZoneEntered)) == 1
+    assert of(outputs, ZoneExited) == []
+    assert of(outputs, ZoneMinuteMeasured) == []
+    assert [(each.status, each.last_seen_at - START) for each in of(outputs, CameraStatusObserved)][-1] == (
+        "SILENT",
+        3_000,
+    )
 
 
 def old_log(start: int) -> list[Event]:

@@ -9,12 +9,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from schemas.events import CameraSnapshot, LogRecord, Output, Position
+from schemas.events import CameraSnapshot, LogRecord, Output, Position, ZoneMinuteMeasured
 from schemas.wire import from_avro, to_avro
 from stream_processors.domain.camera import FOLD_VERSION, CameraState
 from stream_processors.runtime.snapshots import FORMAT, UnusableSnapshotError, dump, load
 from tests.domain import walks
-from tests.domain.walks import CAMERA, entries, every, film, fold, standing
+from tests.domain.walks import (
+    CAMERA,
+    DESK,
+    MINUTE,
+    START,
+    define,
+    entries,
+    every,
+    film,
+    fold,
+    frame,
+    of,
+    standing,
+    vertical,
+    walking,
+)
 
 DATA = Path(__file__).parent / "data"
 NEXT = Position(epoch=1, partition=3, offset=77, index=0)
@@ -50,29 +65,29 @@ def test_a_snapshot_read_and_written_again_is_the_same_snapshot(records: list[Lo
 
 
 def a_snapshot() -> CameraSnapshot:
-    state, _ = fold(
-        entries([walks.define(walks.DESK), *film(every(100, walks.START, walks.START + 3_000), standing(0.5, 0.5))])
-    )
+    state, _ = fold(entries([define(DESK), *film(every(100, START, START + 3_000), standing(0.5, 0.5))]))
     return dump(state, NEXT)
 
 
 def test_a_snapshot_of_the_first_format_goes_on_as_if_it_were_new() -> None:
-    """The file was written by the code of release 1, after the first 31 records of this log."""
-    people = standing(0.5, 0.5), standing(0.1, 0.9)
-    log = entries(
-        [walks.define(walks.DESK, command_id="k1"), *film(every(100, walks.START, walks.START + 6_000), *people)]
-    )
+    """The file was written by the code of release 1, after 121 records of this log: one visit is over, another goes on."""
+    passing = walking((START, 0.0, 0.5), (START + 10_000, 1.0, 0.5))
+    people = passing, standing(0.5, 0.875), standing(0.625, 0.375)
+    frames = film(every(100, START, START + 20_000), *people)
+    log = entries([define(DESK, vertical("door", 0.5), command_id="k1"), *frames, frame(9_999, START + 2 * MINUTE)])
     written = from_avro("CameraSnapshot", (DATA / "snapshot-format-1.avro").read_bytes())
     assert isinstance(written, CameraSnapshot)
     assert written.format == 1
-    state, _ = fold(log[:31])
+    state, _ = fold(log[:121])
     assert dump(load(written), NEXT) == dump(state, NEXT)
-    assert fold(log[31:], load(written))[1] == fold(log[31:], state)[1] != []
+    after = fold(log[121:], load(written))[1]
+    assert after == fold(log[121:], state)[1]
+    assert [(each.visits_closed, each.person_ms) for each in of(after, ZoneMinuteMeasured)] == [(2, 25_000)]
 
 
 def test_a_snapshot_says_where_the_log_goes_on() -> None:
     snapshot = a_snapshot()
-    assert (snapshot.camera_id, snapshot.watermark) == (CAMERA, walks.START + 3_000)
+    assert (snapshot.camera_id, snapshot.watermark) == (CAMERA, START + 3_000)
     assert (snapshot.epoch, snapshot.partition, snapshot.next_offset) == (1, 3, 77)
 
 
@@ -112,9 +127,7 @@ def test_a_byte_changed_anywhere_never_escapes_as_another_error(data: st.DataObj
 
 
 def test_arrays_come_back_with_their_type_and_shape() -> None:
-    state, _ = fold(
-        entries([walks.define(walks.DESK), *film(every(100, walks.START, walks.START + 3_000), standing(0.5, 0.5))])
-    )
+    state, _ = fold(entries([define(DESK), *film(every(100, START, START + 3_000), standing(0.5, 0.5))]))
     seen, again = state.zones.visits, through_bytes(state).zones.visits
     for before, after in ((seen.anchors, again.anchors), (seen.inside, again.inside), (seen.deadline, again.deadline)):
         assert before.dtype == after.dtype

@@ -208,13 +208,14 @@ def test_a_bad_vector_counts_as_unknown_looks(bad: float) -> None:
     assert state.appearance[0] == pytest.approx([0.6, 0.8])
 
 
-def test_vectors_of_another_length_are_refused() -> None:
+def test_looks_are_forgotten_when_vectors_of_another_length_come() -> None:
     def sight(at: int, dimensions: int) -> Frame:
         return Frame(START + at, np.array([person(0)]), np.array([0.9]), CONTRACT, np.ones((1, dimensions)))
 
     state, _ = update(TrackerState.empty(), sight(0, 4))
-    with pytest.raises(ValueError, match="had 4 numbers, now 8"):
-        update(state, sight(100, 8))
+    state, tracked = update(state, sight(100, 16))
+    assert len(tracked.track_no) == 1
+    assert state.appearance.tolist() == [[0.25] * 16]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stream_processors.domain.boxes import Floats
@@ -102,6 +102,7 @@ def test_a_number_is_never_below_its_first_detection_and_each_new_one_is_higher(
 _ANY = st.floats(width=64, allow_nan=True, allow_infinity=True)
 
 
+@example([[(1e308, 0.0, -1e308, 0.0, 0.9)]])
 @given(st.lists(st.lists(st.tuples(_ANY, _ANY, _ANY, _ANY, _ANY), max_size=6), min_size=1, max_size=6))
 def test_no_numbers_whatever_break_the_tracker_or_poison_its_state(rows: list[list[tuple[float, ...]]]) -> None:
     state = TrackerState.empty()

@@ -77,15 +77,14 @@ def test_people_and_zones_share_no_state(people: list[list[Sample]], one: Zone, 
 
 
 @settings(max_examples=30)
-@given(walks.walks(), walks.polygons(), st.data())
+@given(walks.walks(), walks.zones_of("z"), st.data())
 def test_true_moments_of_a_continuous_path_lie_within_the_stated_bounds(
-    path: list[Sample], polygon: tuple[Point, ...], data: st.DataObject
+    path: list[Sample], zone: Zone, data: st.DataObject
 ) -> None:
     """The person walks straight from corner to corner of `path`; the camera looks at moments of its own."""
-    zone = Zone(zone_id="z", name="z", kind="WORK", polygon=polygon, min_stay_ms=0, grace_ms=0)
     looks = data.draw(st.sets(st.integers(path[0][0], path[-1][0]), min_size=1, max_size=30))
     samples = [(at, _place(path, at)) for at in sorted(looks)]
-    truth = oracle.border_moments(path, polygon)
+    truth = oracle.border_moments(path, zone.polygon)
     for visit in visits_of(walked(samples, zone), 7, "z"):
         if visit["entry_reason"] == "CROSSED":
             assert _one_within(truth, visit["entered_at_min"], visit["entered_at_max"])

@@ -36,6 +36,7 @@ WIDTH = HEIGHT = 1024
 MINUTE = 60_000
 START = 28_333_334 * MINUTE  # a whole minute
 BORN = START + 1_000
+REFUSED_WHILE_DISABLED = 10_000  # `seq` of the frames that come while a camera of `logs` is disabled
 
 Body = TypeVar("Body")
 Box = tuple[float, float, float, float]
@@ -94,6 +95,9 @@ def walking(*stops: tuple[int, float, float]) -> Place:
     return place
 
 
+IN = standing(0.5, 0.5)  # at the desk
+
+
 def unseen(person: Place, start: int, end: int) -> Place:
     """Not detected in [start, end)."""
     return lambda at: None if start <= at < end else person(at)
@@ -116,6 +120,11 @@ def define(*shapes: Zone | Line, **more: Any) -> DefineZones:
 
 def configure(**more: Any) -> ConfigureCamera:
     return ConfigureCamera(**{"camera_id": CAMERA, "command_id": f"k{next(_command)}", **more})
+
+
+def lost(at: int) -> CameraStatusChanged:
+    """The edge says that it lost the camera."""
+    return CameraStatusChanged(camera_id=CAMERA, changed_at=at, status="BACKOFF")
 
 
 def entries(records: Iterable[Event], appended_at: int | None = None) -> list[LogEntry]:
@@ -166,7 +175,7 @@ class Sightings:
 
 
 def laid_out(*shapes: Zone | Line) -> Layout:
-    return Layout.empty().succeeded_by(
+    return Layout().succeeded_by(
         0,
         tuple(shape for shape in shapes if isinstance(shape, Zone)),
         tuple(shape for shape in shapes if isinstance(shape, Line)),
@@ -177,6 +186,7 @@ def laid_out(*shapes: Zone | Line) -> Layout:
 
 sixty_fourths = st.integers(0, 64).map(lambda step: step / 64)
 spots = st.tuples(sixty_fourths, sixty_fourths)
+legs = st.tuples(st.integers(-16, 16), st.integers(-16, 16), st.integers(3_000, 8_000))
 intervals_ms = st.sampled_from([7, 33, 40, 100, 333, 500, 1_000, 1_999])
 
 
@@ -209,6 +219,26 @@ def walks(draw: st.DrawFn) -> list[tuple[int, Point]]:
     steps = draw(st.lists(intervals_ms, min_size=len(places), max_size=len(places)))
     moments = np.cumsum([BORN, *steps[1:]]).tolist()
     return list(zip(moments, places, strict=True))
+
+
+@st.composite
+def strolls(draw: st.DrawFn) -> list[tuple[int, Point]]:
+    """One person's way as its corners, so slow that a box as wide as a quarter of the frame is followed at any rate."""
+    x, y = draw(st.integers(8, 56)), draw(st.integers(8, 56))
+    corners = [(START, (x / 64, y / 64))]
+    for dx, dy, lasting in draw(st.lists(legs, min_size=4, max_size=12)):
+        x, y = min(max(x + dx, 0), 64), min(max(y + dy, 0), 64)
+        corners.append((corners[-1][0] + lasting, (x / 64, y / 64)))
+    return corners
+
+
+@st.composite
+def looks(draw: st.DrawFn, end: int) -> list[int]:
+    """When a camera looks, from START to `end`: never a gap, else at random."""
+    moments = [START]
+    while moments[-1] < end:
+        moments.append(moments[-1] + draw(st.sampled_from([33, 100, 333, 900])))
+    return moments[:-1]
 
 
 @st.composite
@@ -264,9 +294,9 @@ def _between_frames(random: Random, last: LogRecord, at: int, *, edits: bool) ->
     happenings: list[list[LogRecord]] = [
         [last],
         [CameraSilent(camera_id=CAMERA, last_seen_at=at, noticed_at=at + 10_000)],
-        [CameraStatusChanged(camera_id=CAMERA, changed_at=at, status="BACKOFF")],
+        [lost(at)],
         [define(expected_revision=99)],
-        [configure(enabled=False), frame(10_000 + at % 1_000, at + 1), configure()],
+        [configure(enabled=False), frame(REFUSED_WHILE_DISABLED + at % 1_000, at + 1), configure()],
     ]
     if edits:
         happenings += [[define(*rooms)], [define(*rooms)]]
