@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup lock format lint types test test-full demo up down docs bench check
+.PHONY: help setup lock format lint types test test-full chaos demo up down docs bench check
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,11 @@ test: setup ## Set up and run every test that belongs to a change, with the real
 
 test-full: setup ## Also what takes long
 	$(BIN)/pytest
+
+MINUTES ?= 10
+BROKERS ?= 1
+chaos: setup ## Kill, stop and cut everything for MINUTES=10 with BROKERS=1 or 3, and prove that nothing was lost
+	$(BIN)/python -m tests.chaos --minutes $(MINUTES) --brokers $(BROKERS)
 
 demo: setup ## Set up and run everything on real footage; AFORO_DEMO_SECONDS=75 ends it by itself
 	@$(BIN)/aforo demo

@@ -11,8 +11,10 @@ from aforo.commands.export import export
 from aforo.commands.process import process
 from aforo.commands.rebuild import rebuild
 from aforo.commands.replay import replay
+from aforo.commands.replay_runs import COMMANDS as REPLAY_RUNS
 from aforo.commands.shared import console, with_settings
 from aforo.commands.status import status
+from aforo.commands.verify import verify
 from aforo.settings import Settings, documented
 from infra.local.stack import Stack
 from infra.local.tools import ensure_tools
@@ -94,8 +96,10 @@ def demo(settings: Settings, *, seconds: int | None) -> None:
     console.print("everything flowed")
 
 
-for command in (status, dead_letters, edge, process, replay, export, rebuild):
+for command in (status, dead_letters, edge, process, replay, verify, export, rebuild):
     main.add_command(command)
+for command in REPLAY_RUNS:
+    replay.add_command(command)
 
 
 @main.group()

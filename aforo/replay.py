@@ -1,53 +1,137 @@
-"""`aforo replay`: reads a log file, shows how far it is, and prints what came of it."""
+"""`aforo replay`: what was asked for as a plan, a bar while it is carried out, and what came of it for people."""
 
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
+import msgspec
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from stream_processors.replay.errors import ReplayError
+from aforo.settings import Settings
+from stream_processors.replay import engine, offline, parts
+from stream_processors.replay.engine import Log
+from stream_processors.replay.errors import NoDataError, ReplayError
 from stream_processors.replay.lines import moment
-from stream_processors.replay.offline import Plan, replay
+from stream_processors.replay.plan import Parameters, Plan, Source
 from stream_processors.replay.shapes import OtherZones, read_zones
+from stream_processors.replay.sinks import Progress as Tell
 from stream_processors.replay.span import Span
 from stream_processors.replay.summary import Summary
 
+_OFFSETS = re.compile(r"(\d+):(\d+)-(\d+)")
 
-def run(
-    log: Path,
-    folder: Path,
-    zones: Path | None,
-    between: tuple[str | None, str | None],
-    console: Console,
-    *,
-    skip_errors: bool,
-) -> None:
+
+def from_file(log: Path, folder: Path, plan: Plan, console: Console, *, skip_errors: bool) -> None:
     """Replay the file `log` into `folder`.
 
     Raises:
         click.ClickException: it cannot be done; the message says why and what to do.
     """
-    try:
-        other = OtherZones() if zones is None else read_zones(zones)
-        summary = _replay(log, folder, Plan(other, _span(*between), skip_errors), console)
-    except (ReplayError, OSError) as error:
-        raise click.ClickException(str(error)) from error
+    with told(), log.open("rb") as file, _bytes_bar(console) as progress:
+        watched = progress.wrap_file(file, total=log.stat().st_size, description=log.name)
+        summary = offline.replay(watched, folder, plan, skip_errors=skip_errors)
     _show(summary, folder, console)
 
 
-def _replay(log: Path, folder: Path, plan: Plan, console: Console) -> Summary:
-    with log.open("rb") as file, Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
-        watched = progress.wrap_file(file, total=log.stat().st_size, description=log.name)
-        return replay(watched, folder, plan)
+def from_kafka(settings: Settings, folder: Path, plan: Plan, console: Console, *, jobs: int) -> None:
+    """Replay the live log into `folder`, `jobs` partitions at a time; one that was interrupted is gone on with.
+
+    Raises:
+        click.ClickException: it cannot be done; the message says why and what to do.
+    """
+    log = Log(settings.kafka, settings.registry.url)
+    with told(), parts.under_way(folder, plan, lambda: engine.ends(log)) as under_way, bar(console) as progress:
+        if under_way.resumed:
+            console.print(f"going on with the replay that was interrupted in {folder}")
+        try:
+            summary = engine.replay(log, plan, under_way, ends=under_way.ends, jobs=jobs, progress=progress)
+        except NoDataError:
+            parts.discard(under_way)
+            raise
+        parts.publish(under_way, summary)
+    _show(summary, folder, console)
 
 
-def _span(start: str | None, stop: str | None) -> Span:
+def plan(
+    *,
+    start: str | None = None,
+    stop: str | None = None,
+    cameras: Sequence[str] = (),
+    zones: Path | None = None,
+    track_timeout_ms: int | None = None,
+    max_gap_ms: int | None = None,
+    offsets: Sequence[str] = (),
+) -> Plan:
+    """What was asked for with the options of a command.
+
+    Raises:
+        click.BadParameter: an option says nothing that can be done.
+        click.ClickException: the zones cannot be used; each fault is named.
+    """
     span = Span(_moment("--from", start), _moment("--to", stop))
     if span.start is not None and span.stop is not None and span.start >= span.stop:
         raise click.BadParameter("the range is empty: --from must lie before --to")
-    return span
+    if offsets and span != Span():
+        raise click.BadParameter("give a range of times or of offsets, not both", param_hint="--offsets")
+    with told():
+        other = OtherZones() if zones is None else read_zones(zones)
+    return Plan(
+        span=span,
+        offsets=dict(map(_offsets, offsets)),
+        cameras=tuple(sorted(set(cameras))),
+        zones=other,
+        parameters=Parameters(track_timeout_ms, max_gap_ms),
+    )
+
+
+def with_source(plan: Plan, from_tracks: str) -> Plan:
+    """The plan read from `tracks` or from the log: `always`, `never`, or `auto`: where other zones are all that is asked for.
+
+    Raises:
+        click.BadParameter: tracks cannot tell what other parameters of the tracker would have made of the frames.
+    """
+    tracked = bool(plan.parameters.given())
+    if from_tracks == "always" and tracked:
+        raise click.BadParameter(
+            "tracks do not say what other parameters would make of the frames; leave --from-tracks out",
+            param_hint="--from-tracks",
+        )
+    zones_only = plan.is_what_if and not tracked
+    source: Source = "tracks" if from_tracks == "always" or (from_tracks == "auto" and zones_only) else "log"
+    return msgspec.structs.replace(plan, source=source)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """What ends a replay is told in one clear message."""
+    try:
+        yield
+    except (ReplayError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+@contextmanager
+def bar(console: Console) -> Iterator[Tell]:
+    """A bar of records on a terminal, nothing elsewhere."""
+    columns = TextColumn("records"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+        task = progress.add_task("records", total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def _bytes_bar(console: Console) -> Progress:
+    return Progress(console=console, disable=not console.is_terminal, transient=True)
+
+
+def _offsets(text: str) -> tuple[int, tuple[int, int]]:
+    found = _OFFSETS.fullmatch(text)
+    if found is None or int(found[2]) >= int(found[3]):
+        raise click.BadParameter(f"{text!r} is no range of offsets such as 3:1000-2000", param_hint="--offsets")
+    return int(found[1]), (int(found[2]), int(found[3]))
 
 
 def _moment(option: str, text: str | None) -> int | None:
@@ -82,5 +166,5 @@ def _warnings(summary: Summary) -> list[str]:
     return [text for text, holds in found.items() if holds]
 
 
-def _counts(counts: dict[str, int]) -> str:
+def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {name}" for name, count in counts.items()) or "none"

@@ -24,13 +24,14 @@ from infra.local.settings import LocalSettings
 from infra.local.stack import Stack
 from producers.settings import EdgeSettings
 from schemas.settings import KafkaSettings, RegistrySettings, SigningSettings, StrictModel
+from stream_processors.runtime import fail_points
 from stream_processors.settings import ProcessSettings
 
 PREFIX = "AFORO_"
 NESTED = "__"
 CONFIG_FILE = "AFORO_CONFIG"
-# Read by single commands or by the Makefile, not settings of the product.
-COMMAND_VARIABLES = {CONFIG_FILE, "AFORO_DEMO_SECONDS"}
+# Read by single commands, by the Makefile or for tests, not settings of the product.
+COMMAND_VARIABLES = {CONFIG_FILE, "AFORO_DEMO_SECONDS"} | fail_points.VARIABLES
 
 
 class ConfigurationError(Exception):
@@ -159,7 +160,8 @@ def _with_local_stack(settings: Settings) -> Settings:
     stack = Stack(settings.local)
     update: dict[str, Any] = {}
     if not settings.kafka.bootstrap:
-        update["kafka"] = settings.kafka.model_copy(update={"bootstrap": stack.bootstrap})
+        local = {"replication": settings.local.brokers} | settings.kafka.model_dump(exclude_unset=True)
+        update["kafka"] = KafkaSettings.model_validate(local | {"bootstrap": stack.bootstrap})
     if not settings.registry.url:
         update["registry"] = settings.registry.model_copy(update={"url": stack.registry_url})
     keys = settings.local.data_dir / "keys"

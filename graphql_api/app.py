@@ -15,6 +15,7 @@ from graphql_api.feed import Arrival, Feed, FeedListener
 from graphql_api.health import health_router
 from graphql_api.live import Frame, Live, RingEntry
 from graphql_api.rest import rest_router
+from graphql_api.rest_replay_runs import replay_runs_router
 from graphql_api.router import graphql_routers
 from graphql_api.schema import api_schema
 from graphql_api.settings import ApiSettings
@@ -67,6 +68,7 @@ def assemble(
     for router in (
         *graphql_routers(api_schema(), services),
         rest_router(services),
+        replay_runs_router(services),
         health_router(services, ask_kafka),
     ):
         app.include_router(router)
@@ -74,12 +76,12 @@ def assemble(
 
 
 def take(services: Services, arrivals: Sequence[Arrival]) -> None:
-    """Give each record of the live topics to the part that keeps it."""
+    """Give each record of the live topics to the part that keeps it; what is restated is history, not news."""
     for arrival in arrivals:
         match arrival.event:
-            case TracksObserved() as tracks:
+            case TracksObserved(restatement=0) as tracks:
                 services.live.frames.put(Frame(tracks, detector_ms(arrival.headers)))
-            case ZoneEntered() | ZoneExited() | LineCrossed() as event:
+            case ZoneEntered(restatement=0) | ZoneExited(restatement=0) | LineCrossed(restatement=0) as event:
                 services.live.visits.put(RingEntry(arrival.partition, arrival.offset, event))
             case event:
                 services.commands.heard(event)

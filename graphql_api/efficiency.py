@@ -4,17 +4,20 @@ The formulas are in `graphql_api.sql.efficiency`; here the range is cut into buc
 scheduled, and where days begin, only the database knows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import strawberry
 from sqlalchemy import RowMapping
 
+from graphql_api.as_of import RESTATED_AT, AsOf
 from graphql_api.context import Info, Services
 from graphql_api.described import output, resolved
 from graphql_api.errors import BadInputError, NotFoundError
 from graphql_api.sql.efficiency import EfficiencyQuery, cameras_asked, measures, watermark
+from graphql_api.sql.facts import Facts
 from graphql_api.sql.sites import calendar_starts, sites_by_id
 from graphql_api.time_range import CalendarUnit, TimeRange, check_calendar, edges, floor_minute, whole_minutes
 
@@ -36,6 +39,7 @@ class EfficiencyTotal:
     present_ms: float | None
     observed_ms: float
     scheduled_ms: float
+    restated_at: datetime | None = strawberry.field(description=RESTATED_AT)
 
 
 @output
@@ -82,6 +86,7 @@ class EfficiencySeries:
     present_ms: list[float | None] = strawberry.field(description="Exclusive person time in all zones.")
     observed_ms: list[float]
     scheduled_ms: list[float]
+    restated_at: list[datetime | None] = strawberry.field(description=RESTATED_AT)
     total: EfficiencyTotal
     zones: list[ZoneUse]
     zones_revisions: list[CameraRevisions]
@@ -101,8 +106,22 @@ class Buckets:
     calendar: CalendarUnit | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What the measures are computed from: which facts, and which shifts (None: the sites' own)."""
+
+    facts: Facts = AsOf.CURRENT
+    shifts: Mapping[str, Any] | None = None
+
+
 async def efficiency_series(
-    services: Services, site_id: str | None, camera_ids: Sequence[str] | None, span: TimeRange, wanted: Buckets
+    services: Services,
+    site_id: str | None,
+    camera_ids: Sequence[str] | None,
+    span: TimeRange,
+    wanted: Buckets,
+    *,
+    basis: Basis = Basis(),
 ) -> EfficiencySeries:
     """The measures of a site's cameras, or of some cameras, in buckets.
 
@@ -112,12 +131,14 @@ async def efficiency_series(
     """
     minutes, now = whole_minutes(span), services.now()
     cut = _cut(minutes, wanted)
-    zones, asked = await _cameras(services, site_id, camera_ids, minutes)
+    zones, asked = await _cameras(services, site_id, camera_ids, minutes, basis.facts)
     if wanted.calendar:
         cut = [minutes.start, *await _calendar(services, wanted.calendar, zones, minutes), minutes.stop]
     measured = [str(row["camera_id"]) for row in asked if row["has_zones"]]
     final_to = await services.database.run(watermark, measured)
-    query = EfficiencyQuery(camera_ids=measured, edges=cut, now=floor_minute(now))
+    query = EfficiencyQuery(
+        camera_ids=measured, edges=cut, now=floor_minute(now), facts=basis.facts, shifts=basis.shifts
+    )
     rows = await services.database.run(measures, query)
     return _series(rows, asked, cut, wanted, final_to=final_to, now=now)
 
@@ -139,7 +160,7 @@ async def _calendar(services: Services, unit: CalendarUnit, zones: set[str], spa
 
 
 async def _cameras(
-    services: Services, site_id: str | None, camera_ids: Sequence[str] | None, span: TimeRange
+    services: Services, site_id: str | None, camera_ids: Sequence[str] | None, span: TimeRange, facts: Facts
 ) -> tuple[set[str], Sequence[RowMapping]]:
     if (site_id is None) == (camera_ids is None):
         raise BadInputError("Name either a site or cameras.")
@@ -147,7 +168,7 @@ async def _cameras(
     sites = await run(sites_by_id, [site_id]) if site_id is not None else []
     if site_id is not None and not sites:
         raise NotFoundError(f"There is no site {site_id!r}.")
-    found = await run(cameras_asked, site_id, camera_ids, (span.start, span.stop))
+    found = await run(cameras_asked, site_id, camera_ids, (span.start, span.stop), facts)
     missing = set(camera_ids or ()) - {row["camera_id"] for row in found}
     if missing:
         raise NotFoundError(f"There is no camera {min(missing)!r}.")
@@ -166,7 +187,7 @@ def _series(
     total, *by_bucket = [row for row in rows if row["zone_id"] is None]
     complete = [final_to is not None and stop <= final_to for stop in cut[1:]]
     names = ("efficiency", "utilisation", "capacity_use", "coverage", "weak",
-             "work_ms", "present_ms", "observed_ms", "scheduled_ms")  # fmt: skip
+             "work_ms", "present_ms", "observed_ms", "scheduled_ms", "restated_at")  # fmt: skip
     return EfficiencySeries(
         t=list(cut[:-1]),
         complete=complete,
@@ -221,10 +242,12 @@ class EfficiencyQueries:
         camera_ids: list[strawberry.ID] | None = None,
         bucket: timedelta | None = None,
         calendar: CalendarUnit | None = None,
+        as_of: AsOf = AsOf.CURRENT,
     ) -> EfficiencySeries:
         """The measures of a site, or of some cameras, over the scheduled UTC minutes that begin in the range.
 
         Buckets have the length `bucket`, from the beginning of the range (an hour unless said), or are units of a
         `calendar` on the site's clock.
         """
-        return await efficiency_series(info.context.services, site_id, camera_ids, range, Buckets(bucket, calendar))
+        services, buckets = info.context.services, Buckets(bucket, calendar)
+        return await efficiency_series(services, site_id, camera_ids, range, buckets, basis=Basis(as_of))

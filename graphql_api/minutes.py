@@ -5,6 +5,7 @@ from typing import Any
 
 import strawberry
 
+from graphql_api.as_of import RESTATED_AT, AsOf
 from graphql_api.context import Info
 from graphql_api.described import output, resolved
 from graphql_api.errors import RangeError
@@ -13,7 +14,7 @@ from graphql_api.time_range import MAX_BUCKETS, MINUTE, TimeRange, whole_minutes
 
 _COLUMNS = (
     "t", "zones_revision", "person_ms", "exclusive_person_ms", "occupied_ms", "observed_ms", "frames", "peak",
-    "entries", "exits", "starts", "ends", "visits_closed", "dwell_ms_sum", "dwell_ms_max",
+    "entries", "exits", "starts", "ends", "visits_closed", "dwell_ms_sum", "dwell_ms_max", "restated_at",
 )  # fmt: skip
 
 
@@ -38,6 +39,7 @@ class ZoneMinutes:
     visits_closed: list[int]
     dwell_ms_sum: list[float] = strawberry.field(description="Sum of the dwell of the visits closed.")
     dwell_ms_max: list[float] = strawberry.field(description="The longest of them; 0 without any.")
+    restated_at: list[datetime | None] = strawberry.field(description=RESTATED_AT)
 
 
 def _checked_length(span: TimeRange) -> TimeRange:
@@ -59,9 +61,11 @@ class ZoneMinuteQuery:
         camera_id: strawberry.ID,
         zone_id: strawberry.ID,
         range: TimeRange,  # noqa: A002 - the argument's public name
+        as_of: AsOf = AsOf.CURRENT,
     ) -> ZoneMinutes:
         """The final minutes of a zone that begin in the range, at most 2,000 of them; revisions in a minute add up."""
         span = _checked_length(range)
-        rows = await info.context.services.database.run(zone_minutes, camera_id, zone_id, (span.start, span.stop))
+        run = info.context.services.database.run
+        rows = await run(zone_minutes, camera_id, zone_id, (span.start, span.stop), as_of)
         columns: dict[str, Any] = {name: [row[name] for row in rows] for name in _COLUMNS}
         return ZoneMinutes(camera_id=camera_id, zone_id=zone_id, **columns)

@@ -7,8 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, TypeAdapter
 
+from graphql_api.as_of import AsOf
 from graphql_api.context import Services
-from graphql_api.efficiency import Buckets, EfficiencySeries, efficiency_series
+from graphql_api.efficiency import Basis, Buckets, EfficiencySeries, efficiency_series
 from graphql_api.live import Frame
 from graphql_api.live_tracks import LiveFrame, live_frame
 from graphql_api.rest_models import model_of
@@ -60,10 +61,12 @@ def rest_router(services: Services) -> APIRouter:
             timedelta | None, Query(description="ISO 8601 length of the buckets, PT1H unless said.")
         ] = None,
         calendar: Annotated[CalendarUnit | None, Query(description="Buckets on the site's clock instead.")] = None,
+        as_of: Annotated[AsOf, Query(description="LIVE: as measured, before any correction.")] = AsOf.CURRENT,
     ) -> BaseModel:
         """Efficiency, utilisation, capacity use and coverage inside shifts, by bucket and over the range."""
         span = TimeRange(start=start.astimezone(UTC), stop=stop.astimezone(UTC))
-        series = await efficiency_series(services, site_id, camera_id, span, Buckets(bucket, calendar))
+        buckets = Buckets(bucket, calendar)
+        series = await efficiency_series(services, site_id, camera_id, span, buckets, basis=Basis(as_of))
         return _EFFICIENCY.model_validate(series)
 
     return router

@@ -22,6 +22,8 @@ from graphql_api.errors import ApiError
 from graphql_api.live_tracks import LiveTracksSubscription
 from graphql_api.metrics import OPERATION_ERRORS, OPERATION_SECONDS
 from graphql_api.minutes import ZoneMinuteQuery
+from graphql_api.replay_requests import ReplayMutation
+from graphql_api.replay_runs import ReplayRunQuery
 from graphql_api.scalars import SCALARS
 from graphql_api.site_changes import SiteMutation
 from graphql_api.sites import SiteQuery
@@ -34,16 +36,19 @@ log = structlog.get_logger()
 
 
 @strawberry.type(description="What can be read.")
-class Query(SiteQuery, CameraQuery, ZoneQuery, TrackQuery, ZoneVisitQuery, ZoneMinuteQuery, EfficiencyQueries):
+class Query(
+    SiteQuery, CameraQuery, ZoneQuery, TrackQuery, ZoneVisitQuery, ZoneMinuteQuery, EfficiencyQueries, ReplayRunQuery
+):
     """What can be read."""
 
     node: relay.Node | None = relay.node(description="The object with this global id.")
 
 
 @strawberry.type(
-    description="What can be changed: cameras, by commands to their logs, and sites, by versions of their own."
+    description="What can be changed: cameras, by commands to their logs, sites, by versions of their own, and what holds of "
+    "history, by replay runs."
 )
-class Mutation(ConfigurationMutation, SiteMutation):
+class Mutation(ConfigurationMutation, SiteMutation, ReplayMutation):
     """What can be changed."""
 
 

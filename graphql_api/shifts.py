@@ -1,11 +1,10 @@
 """Shifts and their exceptions as clients give and see them; when exactly a site is scheduled, only the database knows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, time
 from typing import Any, TypeVar
 
 import strawberry
-from sqlalchemy import RowMapping
 
 from graphql_api.described import output, payload
 from graphql_api.user_errors import UserError
@@ -63,7 +62,7 @@ class ShiftsDefineInput:
     exceptions: list[ShiftExceptionInput] = strawberry.field(default_factory=list)
 
 
-def shown(kind: type[T], row: RowMapping) -> T:
+def shown(kind: type[T], row: Mapping[Any, Any]) -> T:
     """The row of a shift or exception as an object."""
     names = {"start_local": "start", "end_local": "end"}
     return kind(**{names.get(name, name): value for name, value in row.items() if name != "site_id"})

@@ -7,6 +7,7 @@ from typing import Any
 import strawberry
 from sqlalchemy import RowMapping
 
+from graphql_api.as_of import RESTATED_AT
 from graphql_api.cameras import Camera, camera_of
 from graphql_api.context import Info
 from graphql_api.described import output, resolved
@@ -40,6 +41,7 @@ class Track(KeyedNode):
     ended_at: datetime | None = strawberry.field(description="When last seen; null while the track may go on.")
     end_reason: TrackEndReason | None
     observations: float = strawberry.field(description="Frames it was matched in; 0 while it may go on.")
+    restated_at: datetime | None = strawberry.field(description=RESTATED_AT)
 
     @classmethod
     def resolve_id(cls, root: "Track", *, info: Info) -> str:

@@ -16,7 +16,7 @@ class UserError:
     """Something the sender can mend; `field` is the path of the input it concerns.
 
     Codes: REVISION_CONFLICT, INVALID or the fault's own code, TIMEOUT, and reasons of refusal such as UNSIGNED; of sites
-    SITE_EXISTS, BAD_TIME_ZONE and OVERLAPPING_SHIFTS.
+    SITE_EXISTS, BAD_TIME_ZONE and OVERLAPPING_SHIFTS; of replay runs INVALID_STATE.
     """
 
     code: str

@@ -7,6 +7,7 @@ from typing import Any
 import strawberry
 from sqlalchemy import RowMapping
 
+from graphql_api.as_of import RESTATED_AT, AsOf
 from graphql_api.cameras import Camera, camera_of
 from graphql_api.context import Info
 from graphql_api.described import output, payload, resolved
@@ -60,6 +61,7 @@ class ZoneVisit(KeyedNode):
     exited_at_max: datetime | None = strawberry.field(description="Not later than this; null: not seen going.")
     dwell_ms: float | None = strawberry.field(description="Whole milliseconds from entering to leaving.")
     exit_reason: ExitReason | None
+    restated_at: datetime | None = strawberry.field(description=RESTATED_AT)
 
     @classmethod
     def resolve_id(cls, root: "ZoneVisit", *, info: Info) -> str:
@@ -116,7 +118,7 @@ def _moment(text: str) -> datetime | None:
     return moment if moment.tzinfo else None
 
 
-def _sql_query(span: TimeRange, wanted: VisitFilter | None) -> VisitSql:
+def _sql_query(span: TimeRange, wanted: VisitFilter | None, as_of: AsOf) -> VisitSql:
     wanted = wanted or VisitFilter()
     return VisitSql(
         start=span.start,
@@ -126,6 +128,7 @@ def _sql_query(span: TimeRange, wanted: VisitFilter | None) -> VisitSql:
         zone_ids=None if wanted.zone_ids is None else [str(zone_id) for zone_id in wanted.zone_ids],
         is_open=wanted.open,
         min_dwell_ms=wanted.min_dwell_ms,
+        as_of=as_of,
     )
 
 
@@ -141,8 +144,10 @@ class ZoneVisitQuery:
         filter: VisitFilter | None = None,  # noqa: A002 - the argument's public name
         first: int = DEFAULT_FIRST,
         after: str | None = None,
+        *,
+        as_of: AsOf = AsOf.CURRENT,
     ) -> Connection[ZoneVisit]:
         """Visits entered in the range, newest first."""
-        query, limit = _sql_query(checked(range), filter), checked_first(first) + 1
+        query, limit = _sql_query(checked(range), filter, as_of), checked_first(first) + 1
         found = await info.context.services.database.run(visits_page, query, VISITS.after(after), limit)
         return VISITS.page(found, [visit_of(row) for row in found], first, after)

@@ -29,11 +29,15 @@ def shared_cache() -> Path:
     return Path(explicit) if explicit else LocalSettings().cache_dir
 
 
-def settings_for_tests(data_dir: Path) -> LocalSettings:
+def settings_for_tests(data_dir: Path, **others: object) -> LocalSettings:
     """Settings of a stack in `data_dir` that meets no other."""
     names = [name for name in LocalSettings.model_fields if name.endswith("_port")]
     ports = dict(zip(names, free_ports(len(names)), strict=True))
-    return LocalSettings.model_validate({"data_dir": data_dir, "cache_dir": shared_cache(), "durable": False, **ports})
+    settings = LocalSettings.model_validate(
+        {"data_dir": data_dir, "cache_dir": shared_cache(), "durable": False, **ports, **others}
+    )
+    further = [port for node in range(2, settings.brokers + 1) for port in settings.broker_ports(node).values()]
+    return settings if all(map(is_free, further)) else settings_for_tests(data_dir, **others)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import structlog
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from schemas.provision import check_partitions
 from schemas.registry import HttpRegistry, RegistryUnavailableError
 from schemas.settings import KafkaSettings
 from schemas.topics import topics
@@ -38,12 +39,17 @@ def wait_for(what: str, attempt: Callable[[], Result], *errors: type[Exception])
 
 
 def kafka_with_topics(kafka: KafkaSettings) -> None:
-    """Return when the broker answers and `aforo init` has created every topic."""
+    """Return when the broker answers and `aforo init` has created every topic.
+
+    Raises:
+        PartitionMismatchError: a topic has another partition count than the settings; waiting would not help.
+    """
 
     def probe() -> None:
         found = AdminClient(kafka.client() | {"log_level": 0}).list_topics(timeout=5).topics
         if missing := topics().keys() - found.keys():
             raise ConnectionError(f"{kafka.bootstrap} lacks {len(missing)} topics; run `aforo init` once")
+        check_partitions(found, kafka.partitions)
 
     wait_for(f"Kafka at {kafka.bootstrap}", probe, KafkaException, ConnectionError)
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, RowMapping
 
 from graphql_api.sql.rows import following, rows
 
-_COLUMNS = "camera_id, track_no, started_at, last_seen_at, ended_at, end_reason, observations"
+_COLUMNS = "camera_id, track_no, started_at, last_seen_at, ended_at, end_reason, observations, restated_at"
 _KEY = ["started_at", "track_no"]
 
 
@@ -20,7 +20,7 @@ def tracks_page(
     """Up to `limit` tracks that began in the half-open `span`, newest first, after the key `after`."""
     return rows(
         connection,
-        f"""SELECT {_COLUMNS} FROM tracks
+        f"""SELECT {_COLUMNS} FROM current_tracks
             WHERE camera_id = :camera_id AND started_at >= :start AND started_at < :stop
               AND {following(after, _KEY, "<")}
             ORDER BY started_at DESC, track_no DESC LIMIT :limit""",
@@ -36,7 +36,7 @@ def track(connection: Connection, camera_id: str, track_no: int) -> Sequence[Row
     """The track with this number: one row or none."""
     return rows(
         connection,
-        f"""SELECT {_COLUMNS} FROM tracks WHERE camera_id = :camera_id AND track_no = :track_no
+        f"""SELECT {_COLUMNS} FROM current_tracks WHERE camera_id = :camera_id AND track_no = :track_no
             ORDER BY started_at LIMIT 1""",
         camera_id=camera_id,
         track_no=track_no,

@@ -9,10 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping
 
+from graphql_api.sql.facts import AsOf, relation
 from graphql_api.sql.rows import following, rows
 
 _COLUMNS = """camera_id, track_no, zone_id, zones_revision, entered_at, entered_at_min, entered_at_max, entry_reason,
-    exited_at, exited_at_min, exited_at_max, dwell_ms, exit_reason"""
+    exited_at, exited_at_min, exited_at_max, dwell_ms, exit_reason, restated_at"""
 _KEY = ["entered_at", "camera_id", "track_no", "zone_id"]
 
 
@@ -27,6 +28,7 @@ class VisitQuery:
     zone_ids: list[str] | None = None
     is_open: bool | None = None
     min_dwell_ms: int | None = None
+    as_of: AsOf = AsOf.CURRENT
 
 
 _CONDITIONS = {
@@ -46,7 +48,7 @@ def visits_page(
     conditions = [_CONDITIONS[name] for name in asked] + [following(after, _KEY, "<")]
     return rows(
         connection,
-        f"""SELECT {_COLUMNS} FROM zone_visits
+        f"""SELECT {_COLUMNS} FROM {relation("zone_visits", query.as_of)}
             WHERE entered_at >= :start AND entered_at < :stop AND {" AND ".join(conditions)}
             ORDER BY entered_at DESC, camera_id DESC, track_no DESC, zone_id DESC LIMIT :limit""",
         start=query.start,
@@ -63,7 +65,7 @@ def visit(
     """The visit with this key: one row or none."""
     return rows(
         connection,
-        f"""SELECT {_COLUMNS} FROM zone_visits WHERE camera_id = :camera_id AND track_no = :track_no
+        f"""SELECT {_COLUMNS} FROM current_zone_visits WHERE camera_id = :camera_id AND track_no = :track_no
             AND zone_id = :zone_id AND entered_at = :entered_at LIMIT 1""",
         camera_id=camera_id,
         track_no=track_no,

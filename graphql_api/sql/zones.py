@@ -1,4 +1,7 @@
-"""Zones and lines with their history: one row for each revision of the camera's zone set they are part of."""
+"""Zones and lines with their history: one row for each revision of the camera's zone set they are part of.
+
+Revisions below zero are those of adopted replay runs: they explain restated facts, and were never in force live.
+"""
 
 # ruff: noqa: S608 - only names written in this module are put together; values are parameters
 
@@ -13,7 +16,7 @@ _ZONE = """camera_id, zone_id, zones_revision, name, kind, polygon, anchor, min_
     valid_from, valid_to"""
 _LINE = "camera_id, line_id, zones_revision, name, points, anchor, min_stay_ms, valid_from, valid_to"
 _IN_FORCE = "valid_to IS NULL"
-_AT = "valid_from <= :at AND (valid_to IS NULL OR valid_to > :at)"
+_AT = "valid_from <= :at AND (valid_to IS NULL OR valid_to > :at) AND zones_revision > 0"
 
 
 def zones_of(connection: Connection, camera_ids: Sequence[str], at: datetime | None = None) -> Sequence[RowMapping]:
@@ -75,6 +78,6 @@ def _in_force(
 def _history(connection: Connection, table: str, columns: str, key: str, camera_id: str) -> Sequence[RowMapping]:
     return rows(
         connection,
-        f"SELECT {columns} FROM {table} WHERE camera_id = :camera_id ORDER BY zones_revision DESC, {key}",
+        f"SELECT {columns} FROM {table} WHERE camera_id = :camera_id AND zones_revision > 0 ORDER BY zones_revision DESC, {key}",
         camera_id=camera_id,
     )

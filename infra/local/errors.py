@@ -8,6 +8,7 @@ LocalStackError
 ├── FolderInUseError        another process works in this folder
 ├── FolderClosedError       the account of PostgreSQL cannot enter a folder
 ├── OtherAddressError       the service already runs, elsewhere
+├── OtherClusterError       the data are those of another number of brokers
 └── StartFailedError        a service ended or stayed silent; its log is named
 """
 
@@ -42,6 +43,10 @@ class FolderClosedError(LocalStackError):
 
 class OtherAddressError(LocalStackError):
     """The service of this data folder runs with other ports than the settings say."""
+
+
+class OtherClusterError(LocalStackError):
+    """Kafka's data folder was made for another number of brokers, which cannot change later."""
 
 
 class StartFailedError(LocalStackError):

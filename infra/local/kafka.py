@@ -1,4 +1,4 @@
-"""Apache Kafka on one node (KRaft). It must not know which topics exist."""
+"""Apache Kafka (KRaft): one broker, or three that replicate each other. It must not know which topics exist."""
 
 import base64
 import json
@@ -13,6 +13,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from infra.local.cache import build_once, key
+from infra.local.errors import OtherClusterError
 from infra.local.java import ENVIRONMENT, RESOURCES, fetch, java_command
 from infra.local.process import Daemon
 from infra.local.service import accepts
@@ -24,21 +25,32 @@ HASHES = (RESOURCES / "kafka.sha256").read_text()
 
 @dataclass(frozen=True)
 class Kafka:
-    """The broker of the stack."""
+    """One broker of the stack, which is a KRaft controller too. `node`: its number, from 1."""
 
     settings: LocalSettings
+    node: int = 1
     account = None
     death_signal = "KILL"  # acknowledged records survive it, and a wedged broker ignores anything softer
+
+    @property
+    def name(self) -> str:
+        """Of its process, log and data folder."""
+        return "kafka" if self.node == 1 else f"kafka-{self.node}"
 
     @cached_property
     def daemon(self) -> Daemon:
         """Its process."""
-        return Daemon("kafka", self.settings.data_dir)
+        return Daemon(self.name, self.settings.data_dir)
 
     @property
     def address(self) -> str:
-        """Bootstrap server."""
-        return f"127.0.0.1:{self.settings.kafka_port}"
+        """Where it serves."""
+        return f"127.0.0.1:{self.ports['kafka_port']}"
+
+    @property
+    def advertised(self) -> str:
+        """Where it tells clients that it serves."""
+        return self.address
 
     @property
     def software(self) -> Path:
@@ -48,7 +60,7 @@ class Kafka:
     @property
     def ports(self) -> dict[str, int]:
         """Broker and controller."""
-        return {"kafka_port": self.settings.kafka_port, "controller_port": self.settings.controller_port}
+        return self.settings.broker_ports(self.node)
 
     def install(self) -> None:
         """Fetch the broker's jars."""
@@ -56,9 +68,14 @@ class Kafka:
         build_once(self.software, lambda folder: fetch(folder, HASHES, *goal))
 
     def prepare(self) -> None:
-        """Format the data folder once; write the properties at each start, as the ports may have changed."""
-        build_once(self._data, self._format)
-        self._properties.write_text(properties(self.settings, self._data))
+        """Format the data folder once; write the properties at each start, as the ports may have changed.
+
+        Raises:
+            OtherClusterError: the data are those of another number of brokers.
+        """
+        cluster = _cluster(self.settings)
+        build_once(self._data, lambda folder: self._format(folder, cluster))
+        self._write_properties(self._data)
 
     def command(self) -> list[str]:
         """The broker on its properties."""
@@ -70,45 +87,73 @@ class Kafka:
 
     def problem(self) -> str:
         """Ready when the broker lists itself, which it does once it may lead partitions."""
-        if not accepts(self.settings.kafka_port):
+        if not accepts(self.ports["kafka_port"]):
             return f"nothing listens on {self.address}"
         client = AdminClient({"bootstrap.servers": self.address, "log_level": 0})
         try:
             known = client.list_topics(timeout=2).brokers
         except KafkaException as error:
             return str(error.args[0].str())
-        return "" if known else "the broker has not joined its cluster"
+        return "" if self.node in known else "the broker has not joined its cluster"
 
     @property
     def _data(self) -> Path:
-        return self.settings.data_dir / "kafka"
+        return self.settings.data_dir / self.name
 
     @property
     def _properties(self) -> Path:
-        return self.settings.data_dir / "run" / "server.properties"
+        return self.settings.data_dir / "run" / f"{self.name}.properties"
 
     def _java(self, heap_mb: int) -> list[str]:
         logging = f"-Dlog4j2.configurationFile={RESOURCES / 'log4j2.yaml'}"
         return [*java_command(heap_mb), logging, "-cp", f"{self.software}/*"]
 
-    def _format(self, folder: Path) -> None:
+    def _format(self, folder: Path, cluster: str) -> None:
         folder.chmod(0o700)
-        self._properties.write_text(properties(self.settings, folder))
+        self._write_properties(folder)
         tool = [*self._java(256), "kafka.tools.StorageTool", "format"]
-        run(*tool, "-t", cluster_id(), "-c", self._properties, environment=ENVIRONMENT)
+        run(*tool, "-t", cluster, "-c", self._properties, environment=ENVIRONMENT)
+
+    def _write_properties(self, log_dirs: Path) -> None:
+        self._properties.write_text(properties(self, log_dirs))
 
 
-def properties(settings: LocalSettings, log_dirs: Path) -> str:
-    """`server.properties` for these ports and this data folder.
+def properties(broker: Kafka, log_dirs: Path) -> str:
+    """`server.properties` of a broker with its data in `log_dirs`.
 
     Java reads the file as Latin-1 with backslash escapes; those of a JSON string mean the same.
     """
+    nodes = range(1, broker.settings.brokers + 1)
+    controllers = {node: broker.settings.broker_ports(node)["controller_port"] for node in nodes}
     template = Template((RESOURCES / "server.properties").read_text())
     return template.substitute(
-        kafka_port=settings.kafka_port,
-        controller_port=settings.controller_port,
+        broker.ports,
+        node=broker.node,
+        voters=",".join(f"{node}@127.0.0.1:{port}" for node, port in controllers.items()),
+        advertised=broker.advertised,
         log_dirs=json.dumps(str(log_dirs))[1:-1],
+        copies=len(nodes),
+        in_sync=max(len(nodes) - 1, 1),
     )
+
+
+def _cluster(settings: LocalSettings) -> str:
+    """The id of the cluster that the data folder belongs to, made at first start and fixed with the number of brokers.
+
+    Raises:
+        OtherClusterError: the data are those of another number of brokers.
+    """
+    file = settings.data_dir / "kafka-cluster.json"
+    if not file.exists():
+        brokers = 1 if (settings.data_dir / "kafka").is_dir() else settings.brokers  # there was no file before three
+        file.write_text(json.dumps({"id": cluster_id(), "brokers": brokers}))
+    known = json.loads(file.read_text())
+    if known["brokers"] != settings.brokers:
+        raise OtherClusterError(
+            f"Kafka's data in {settings.data_dir} are those of {known['brokers']} broker(s), the settings ask for "
+            f"{settings.brokers}. Set AFORO_LOCAL__BROKERS={known['brokers']}, or choose another AFORO_LOCAL__DATA_DIR."
+        )
+    return str(known["id"])
 
 
 def cluster_id() -> str:

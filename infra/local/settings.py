@@ -2,12 +2,15 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
-Port = Annotated[int, Field(ge=1, le=65535)]
+LAST_PORT = 65_535
+Port = Annotated[int, Field(ge=1, le=LAST_PORT)]
+BROKERS_APART = 10
+MOST_BROKERS = 3
 
 
 class LocalSettings(BaseModel):
@@ -25,14 +28,23 @@ class LocalSettings(BaseModel):
         description="Folder of everything downloaded; may be deleted while the stack is down. Default: "
         "$XDG_CACHE_HOME/aforo; under root /var/cache/aforo.",
     )
-    kafka_port: Port = Field(default=29092, description="Port of the Kafka broker.")
-    controller_port: Port = Field(default=29093, description="Port of Kafka's KRaft controller, used by Kafka itself.")
+    brokers: Annotated[Literal[1, 3], BeforeValidator(int)] = Field(
+        default=1,
+        description="Kafka brokers: 1, or 3 that each hold a copy of every record; fixed at first start.",
+    )
+    kafka_port: Port = Field(
+        default=29092, description="Port of the Kafka broker; the second and third are 10 and 20 higher."
+    )
+    controller_port: Port = Field(
+        default=29093,
+        description="Port of Kafka's KRaft controller, used by Kafka itself; the second and third are 10 and 20 higher.",
+    )
     registry_port: Port = Field(default=28081, description="Port of the schema registry.")
     registry_management_port: Port = Field(
         default=28082, description="Port of the schema registry's health checks and metrics."
     )
     postgres_port: Port = Field(default=25432, description="Port of TimescaleDB.")
-    kafka_heap_mb: int = Field(default=512, ge=128, description="Largest Java heap of Kafka, in MB.")
+    kafka_heap_mb: int = Field(default=512, ge=128, description="Largest Java heap of each Kafka broker, in MB.")
     registry_heap_mb: int = Field(default=384, ge=128, description="Largest Java heap of the schema registry, in MB.")
     postgres_account: str = Field(
         default="nobody", description="Account that PostgreSQL runs as when started by root, which PostgreSQL refuses."
@@ -48,11 +60,20 @@ class LocalSettings(BaseModel):
         "host's own apt sources; needed only where the host is not Debian.",
     )
 
+    def broker_ports(self, node: int) -> dict[str, int]:
+        """Ports of broker number `node`, from 1, by the name of the setting they follow from."""
+        shift = (node - 1) * BROKERS_APART
+        return {"kafka_port": self.kafka_port + shift, "controller_port": self.controller_port + shift}
+
     @model_validator(mode="after")
     def _ports_differ(self) -> Self:
-        ports = [value for name, value in self if name.endswith("_port")]
+        single = [self.registry_port, self.registry_management_port, self.postgres_port]
+        nodes = range(1, self.brokers + 1)
+        ports = [*single, *(port for node in nodes for port in self.broker_ports(node).values())]
         if len(set(ports)) < len(ports):
             raise ValueError(f"two ports of the local stack are equal: {ports}; give each its own")
+        if max(ports) > LAST_PORT:
+            raise ValueError(f"the third broker has no port above {LAST_PORT}; choose lower ones")
         return self
 
 

@@ -10,7 +10,7 @@ from infra.local.kafka import Kafka
 from infra.local.lock import exclusive
 from infra.local.registry import Registry
 from infra.local.service import Service, ServiceStatus, require_free, start, status
-from infra.local.settings import LocalSettings
+from infra.local.settings import MOST_BROKERS, LocalSettings
 from infra.local.timescale import Timescale
 
 READY_WITHIN_S = 90.0
@@ -24,13 +24,13 @@ class Stack:
     def __init__(self, settings: LocalSettings) -> None:
         self.settings = settings
         self.timescale = Timescale(settings)
-        self.kafka = Kafka(settings)
+        self.brokers = tuple(Kafka(settings, node) for node in range(1, settings.brokers + 1))
         self.registry = Registry(settings, self.timescale)
 
     @property
     def bootstrap(self) -> str:
-        """Kafka's bootstrap server."""
-        return self.kafka.address
+        """Kafka's bootstrap servers."""
+        return ",".join(broker.advertised for broker in self.brokers)
 
     @property
     def registry_url(self) -> str:
@@ -59,9 +59,10 @@ class Stack:
             self.timescale.ensure_database(timescale.DATABASE, "timescaledb")
             self.timescale.ensure_database(registry.DATABASE)
             progress(f"timescale serves on {self.timescale.address}")
-            for service in (self.registry, self.kafka):
+            others = self._services[1:]
+            for service in others:
                 start(service, tied=tied)
-            for service in (self.kafka, self.registry):
+            for service in others:
                 service.daemon.await_ready(service.problem, READY_WITHIN_S)
                 progress(f"{service.daemon.name} serves on {service.address}")
         progress(f"local stack up in {time.monotonic() - began:.1f} s")
@@ -69,8 +70,11 @@ class Stack:
     def down(self) -> None:
         """End whatever runs, readers before what they read from; the data stay."""
         with self._turn():
-            for service in reversed(self._services):
-                service.daemon.stop()
+            self.registry.daemon.stop()
+            # All at once: the last of three, without a majority to take its leave from, would wait to be killed.
+            with ThreadPoolExecutor() as pool:
+                list(pool.map(lambda broker: broker.daemon.stop(), self._possible_brokers))
+            self.timescale.daemon.stop()
 
     def status(self) -> list[ServiceStatus]:
         """What is known of each service now."""
@@ -78,14 +82,19 @@ class Stack:
 
     @property
     def _services(self) -> tuple[Service, ...]:
-        return (self.timescale, self.kafka, self.registry)
+        return (self.timescale, *self.brokers, self.registry)
+
+    @property
+    def _possible_brokers(self) -> tuple[Kafka, ...]:
+        """Those of other settings too, so that nothing is left running."""
+        return tuple(Kafka(self.settings, node) for node in range(1, MOST_BROKERS + 1))
 
     def _turn(self) -> AbstractContextManager[int]:
         self.settings.data_dir.mkdir(parents=True, exist_ok=True)
         return exclusive(self.settings.data_dir / "run" / "stack.lock", TURN_WAIT_S)
 
     def _install(self, progress: Callable[[str], None]) -> None:
-        absent = [service for service in self._services if not service.software.is_dir()]
+        absent = {service.software: service for service in self._services if not service.software.is_dir()}.values()
         for service in absent:
             progress(f"fetching {service.daemon.name} into {service.software}")
         with ThreadPoolExecutor() as pool:

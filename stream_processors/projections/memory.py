@@ -1,13 +1,13 @@
 """The read model in memory: the twin that states in a page what TimescaleDB must do, for tests and for offline runs."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from schemas.events import Event
 from stream_processors.projections.errors import FencedError
 from stream_processors.projections.rows import rows_of
-from stream_processors.projections.rules import Row, Rule
+from stream_processors.projections.rules import RULES, Row, Rule
+from stream_processors.projections.store import Appended
 
 Record: TypeAlias = dict[str, Any]
 
@@ -17,6 +17,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.tables: defaultdict[str, list[Record]] = defaultdict(list)
+        self._by_key: defaultdict[tuple[Any, ...], list[Record]] = defaultdict(list)
         self._offsets: defaultdict[tuple[str, int], int] = defaultdict(int)
 
     def next_offset(self, topic: str, partition: int) -> int:
@@ -24,12 +25,12 @@ class MemoryStore:
         return self._offsets[topic, partition]
 
     def write(
-        self, topic: str, partition: int, expected_offset: int, next_offset: int, events: Sequence[Event]
+        self, topic: str, partition: int, expected_offset: int, next_offset: int, events: Sequence[Appended]
     ) -> None:
         """Apply the rows one after the other; a bad event is found before the first of them."""
         if self._offsets[topic, partition] != expected_offset:
             raise FencedError(topic, partition, expected_offset)
-        for rule, row in [change for event in events for change in rows_of(event)]:
+        for rule, row in [change for appended in events for change in rows_of(*appended)]:
             self._apply(rule, row)
         self._offsets[topic, partition] = next_offset
 
@@ -38,15 +39,20 @@ class MemoryStore:
 
     def _apply(self, rule: Rule, row: Row) -> None:
         new = dict(zip(rule.types, row, strict=True))
-        there = list(self._matching(rule, new))
+        there = self._by_key[_key(rule, new)]
         for old in there:
             if _replaces(rule, old, new):
                 old.update(new)
         if rule.creates and not there:
             self.tables[rule.table].append(new)
+            for other in RULES:
+                if other.table == rule.table:
+                    self._by_key[_key(other, new)].append(new)
 
-    def _matching(self, rule: Rule, new: Record) -> Iterator[Record]:
-        return (old for old in self.tables[rule.table] if all(old[column] == new[column] for column in rule.key))
+
+def _key(rule: Rule, record: Record) -> tuple[Any, ...]:
+    """Rules of one table may name its rows by fewer columns than the rule that made them."""
+    return rule.name, *(record[column] for column in rule.key)
 
 
 def _replaces(rule: Rule, old: Record, new: Record) -> bool:

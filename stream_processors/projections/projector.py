@@ -6,6 +6,7 @@ It blocks, so it belongs in a thread of its own. It must not know Faust, nor whi
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple, Protocol, TypeVar
@@ -13,16 +14,14 @@ from typing import NamedTuple, Protocol, TypeVar
 import structlog
 
 from schemas.events import Event
-from schemas.registry import RegistryUnavailableError
+from schemas.patience import NotYetError, PatientReader
 from schemas.wire import UndecodableError, UnknownSchemaError, Wire
 from stream_processors.projections.errors import BadRowError, FencedError, TransientError
-from stream_processors.projections.store import ProjectionStore
+from stream_processors.projections.store import Appended, ProjectionStore
 from stream_processors.runtime import metrics
 
 _FIRST_DELAY_S = 0.2
 _LONGEST_DELAY_S = 15.0
-# A schema registered a moment ago may be unknown to the registry's other nodes for seconds, not for ever.
-_UNKNOWN_SCHEMA_TRIES = 6
 
 log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
@@ -89,6 +88,7 @@ class Projector:
         dead_letters: takes what cannot be read or stored.
         first_offset: the oldest offset that a partition of a topic still has.
         wait: sleeps for so many seconds; True when the worker ends.
+        now: seconds of the clock that `wait` lets pass.
     """
 
     def __init__(
@@ -98,9 +98,11 @@ class Projector:
         dead_letters: DeadLetters,
         first_offset: Callable[[str, int], int],
         wait: Callable[[float], bool],
+        *,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
-        self._wire = wire
+        self._reader = PatientReader(wire, now)
         self._dead_letters = dead_letters
         self._first_offset = first_offset
         self._wait = wait
@@ -155,24 +157,16 @@ class Projector:
         readable = []
         for record in records:
             try:
-                readable.append(Readable(record, self._decode(record)))
+                readable.append(Readable(record, self._patiently(partial(self._reader.decode, record.value))))
             except UndecodableError as error:
                 reason = "UNKNOWN_SCHEMA" if isinstance(error, UnknownSchemaError) else "UNDECODABLE"
                 self._set_aside(record, reason, str(error))
         return readable
 
-    def _decode(self, record: SourceRecord) -> Event:
-        for _ in range(_UNKNOWN_SCHEMA_TRIES - 1):
-            try:
-                return self._patiently(lambda: self._wire.decode(record.value))
-            except UnknownSchemaError:
-                self._pause(1.0)
-        return self._patiently(lambda: self._wire.decode(record.value))
-
     def _write(self, batch: Sequence[Readable], span: Span) -> None:
         """Write a span; when it holds what cannot be stored, halve it until that stands alone."""
         try:
-            self._store_span([readable.event for readable in batch], span)
+            self._store_span([Appended(each.event, each.record.appended_at) for each in batch], span)
         except BadRowError as error:
             if len(batch) == 1:
                 self._set_aside(batch[0].record, "BAD_ROW", str(error))
@@ -183,7 +177,7 @@ class Projector:
                 self._write(batch[:middle], span._replace(end=border))
                 self._write(batch[middle:], span._replace(start=border))
 
-    def _store_span(self, events: list[Event], span: Span) -> None:
+    def _store_span(self, events: list[Appended], span: Span) -> None:
         self._patiently(lambda: self._store.write(*span, events))
         self._next[span.topic, span.partition] = span.end
 
@@ -192,7 +186,7 @@ class Projector:
         for delay in delays():
             try:
                 return action()
-            except (TransientError, RegistryUnavailableError) as error:
+            except (TransientError, NotYetError) as error:
                 reason = error.reason if isinstance(error, TransientError) else "registry"
                 metrics.PROJECTION_RETRIES.labels(reason).inc()
                 log.warning(

@@ -56,17 +56,19 @@ def merged(rule: Rule, rows: Iterable[Row]) -> list[Row]:
 
 def _first(rule: Rule, rows: Iterable[Row]) -> dict[Any, Row]:
     kept: dict[Any, Row] = {}
+    key_of = rule.key_of
     for row in rows:
-        kept.setdefault(rule.key_of(row), row)
+        kept.setdefault(key_of(row), row)
     return kept
 
 
 def _newest(rule: Rule, rows: Iterable[Row]) -> dict[Any, Row]:
     kept: dict[Any, Row] = {}
+    key_of, guard_of = rule.key_of, rule.guard_of
     for row in rows:
-        there = kept.setdefault(rule.key_of(row), row)
-        if rule.guard_of(there) < rule.guard_of(row):
-            kept[rule.key_of(row)] = row
+        key = key_of(row)
+        if guard_of(kept.setdefault(key, row)) < guard_of(row):
+            kept[key] = row
     return kept
 
 
@@ -77,6 +79,7 @@ def _columns(text: str) -> dict[str, str]:
 _POSITION = "seq:int8 seq_index:int4"
 _SEQ = ("seq", "seq_index")
 _CAMERA = _columns("camera_id:text")
+_CAUSE = _columns("camera_id:text seq:int8 seq_index:int4")
 _TRACK = _columns("camera_id:text track_no:int8 started_at:timestamptz restatement:int4")
 _VISIT = _columns("camera_id:text track_no:int8 zone_id:text entered_at:timestamptz restatement:int4")
 _ENTRY = "entered_at_min:timestamptz entered_at_max:timestamptz entry_reason:text zones_revision:int4"
@@ -117,6 +120,14 @@ ZONE_ENTERED = Rule("zone_entered", "zone_visits", key=_VISIT, values=_columns(f
 ZONE_EXITED = Rule(
     "zone_exited", "zone_visits", key=_VISIT, values=_columns(f"{_ENTRY} {_EXIT} {_POSITION}"), guard=_SEQ
 )
+VISIT_BEGUN = Rule(
+    "visit_begun",
+    "zone_visits",
+    key=_VISIT,
+    values=_columns("entered_seq:int8 entered_seq_index:int4"),
+    guard=("entered_seq", "entered_seq_index"),
+    creates=False,
+)
 LINE_CROSSED = Rule(
     "line_crossed",
     "line_crossings",
@@ -149,8 +160,20 @@ CAMERA_CONFIGURED = Rule(
     "camera_configured",
     "cameras",
     key=_CAMERA,
-    values=_columns("name:text site_id:text enabled:bool max_gap_ms:int4 track_timeout_ms:int4 revision:int4"),
+    values=_columns(
+        "name:text site_id:text enabled:bool max_gap_ms:int4 track_timeout_ms:int4 source:text credentials:text "
+        "target_fps:float8 masks:jsonb revision:int4"
+    ),
     guard=("revision",),
+)
+CAMERA_APPLIED = Rule(
+    "camera_applied",
+    "cameras",
+    key=_CAMERA,
+    values=_columns(
+        "applied_revision:int4 applied_error:text applied_at:timestamptz applied_seq:int8 applied_seq_index:int4"
+    ),
+    guard=("applied_seq", "applied_seq_index"),
 )
 CAMERA_ZONED = Rule(
     "camera_zoned", "cameras", key=_CAMERA, values=_columns("zones_revision:int4"), guard=("zones_revision",)
@@ -181,13 +204,28 @@ LINES_SUPERSEDED = Rule("lines_superseded", "lines", key=_REVISION, values=_VALI
 CAMERA_EVENT = Rule(
     "camera_event",
     "camera_events",
-    key=_columns("camera_id:text seq:int8 seq_index:int4"),
+    key=_CAUSE,
     values=_columns("type:text command_id:text body:jsonb"),
+)
+FRAMES_LOST = Rule(
+    "frames_lost",
+    "frames_lost",
+    key=_CAUSE,
+    values=_columns(
+        "session:text first_seq:int8 last_seq:int8 records:int8 first_observed_at:timestamptz "
+        "last_observed_at:timestamptz dropped_at:timestamptz reason:text"
+    ),
+)
+RANGE_RESTATED = Rule(
+    "range_restated",
+    "restatements",
+    key=_columns("camera_id:text topic:text restatement:int4"),
+    values=_columns(f"run_id:text range_from:timestamptz range_to:timestamptz restated_at:timestamptz {_POSITION}"),
 )
 
 # In the order they are applied. An end is complete in itself, so it goes first: then nothing can undo it.
 RULES = (
-    TRACK_POSITION, TRACK_ENDED, TRACK_CONFIRMED, TRACK_SEEN, ZONE_EXITED, ZONE_ENTERED, LINE_CROSSED, ZONE_MINUTE,
-    CAMERA_SEEN, CAMERA_CONFIGURED, CAMERA_ZONED, CAMERA_STATUS,
-    ZONE_DEFINED, ZONES_SUPERSEDED, LINE_DEFINED, LINES_SUPERSEDED, CAMERA_EVENT,
+    TRACK_POSITION, TRACK_ENDED, TRACK_CONFIRMED, TRACK_SEEN, ZONE_EXITED, ZONE_ENTERED, VISIT_BEGUN, LINE_CROSSED,
+    ZONE_MINUTE, RANGE_RESTATED, CAMERA_SEEN, CAMERA_CONFIGURED, CAMERA_APPLIED, CAMERA_ZONED, CAMERA_STATUS,
+    ZONE_DEFINED, ZONES_SUPERSEDED, LINE_DEFINED, LINES_SUPERSEDED, CAMERA_EVENT, FRAMES_LOST,
 )  # fmt: skip

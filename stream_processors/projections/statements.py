@@ -44,12 +44,12 @@ ON CONFLICT (camera_id, zone_id, hour, zones_revision, restatement) DO UPDATE SE
 
 _STAGE = sql.SQL("CREATE TEMP TABLE {stage} ON COMMIT DELETE ROWS AS SELECT {columns} FROM {table} WITH NO DATA")
 _COPY = sql.SQL("COPY {stage} ({columns}) FROM STDIN (FORMAT binary)")
-_INSERT = sql.SQL("INSERT INTO {table} ({columns}) SELECT {columns} FROM {stage} ON CONFLICT ({key}) DO NOTHING")
+_INSERT = sql.SQL("INSERT INTO {table} ({columns}) SELECT {columns} FROM {source} ON CONFLICT ({key}) DO NOTHING")
 _UPSERT = sql.SQL(
-    "INSERT INTO {table} ({columns}) SELECT {columns} FROM {stage} "
+    "INSERT INTO {table} ({columns}) SELECT {columns} FROM {source} "
     "ON CONFLICT ({key}) DO UPDATE SET {assignments} WHERE ({guard}) < ({new_guard})"
 )
-_UPDATE = sql.SQL("UPDATE {table} SET {assignments} FROM {stage} AS excluded WHERE {same_key}")
+_UPDATE = sql.SQL("UPDATE {table} SET {assignments} FROM {source} AS excluded WHERE {same_key}")
 _UPDATE_FORWARD = sql.SQL(f"{_UPDATE.string} AND ({{guard}}) < ({{new_guard}})")
 
 _APPLY = {(True, False): _INSERT, (True, True): _UPSERT, (False, False): _UPDATE, (False, True): _UPDATE_FORWARD}
@@ -58,19 +58,28 @@ _APPLY = {(True, False): _INSERT, (True, True): _UPSERT, (False, False): _UPDATE
 @cache
 def stage(rule: Rule) -> sql.Composed:
     """Makes the rule's staging table, which every commit empties."""
-    return _STAGE.format(**_parts(rule))
+    return _STAGE.format(stage=_stage(rule), **_parts(rule))
 
 
 @cache
 def copy(rule: Rule) -> sql.Composed:
     """Fills it."""
-    return _COPY.format(**_parts(rule))
+    return _COPY.format(stage=_stage(rule), **_parts(rule))
 
 
 @cache
 def apply(rule: Rule) -> sql.Composed:
     """Brings what is staged, one row of each key, into the rule's table."""
-    return _APPLY[rule.creates, bool(rule.guard)].format(**_parts(rule))
+    return apply_from(_stage(rule), rule)
+
+
+def apply_from(source: sql.Identifier, rule: Rule) -> sql.Composed:
+    """Brings the rows of any table with the rule's columns, one row of each key, into the rule's table."""
+    return _APPLY[rule.creates, bool(rule.guard)].format(source=source, **_parts(rule))
+
+
+def _stage(rule: Rule) -> sql.Identifier:
+    return sql.Identifier(f"stage_{rule.name}")
 
 
 def _parts(rule: Rule) -> dict[str, sql.Composable]:
@@ -80,7 +89,6 @@ def _parts(rule: Rule) -> dict[str, sql.Composable]:
     equal = [sql.SQL("{} = {}").format(old[name], new[name]) for name in rule.key]
     return {
         "table": sql.Identifier(rule.table),
-        "stage": sql.Identifier(f"stage_{rule.name}"),
         "columns": _listed(map(sql.Identifier, rule.types)),
         "key": _listed(map(sql.Identifier, rule.key)),
         "assignments": _listed(assigned),

@@ -1,9 +1,16 @@
 """What a read model offers to its writer. It must not know how events arrive or what becomes of those it refuses."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from schemas.events import Event
+
+
+class Appended(NamedTuple):
+    """An event, and when the broker took it into its topic, UTC ms."""
+
+    event: Event
+    appended_at: int
 
 
 class ProjectionStore(Protocol):
@@ -22,7 +29,7 @@ class ProjectionStore(Protocol):
         ...
 
     def write(
-        self, topic: str, partition: int, expected_offset: int, next_offset: int, events: Sequence[Event]
+        self, topic: str, partition: int, expected_offset: int, next_offset: int, events: Sequence[Appended]
     ) -> None:
         """Store the rows of `events`, in order, and move the partition from `expected_offset` to `next_offset`.
 

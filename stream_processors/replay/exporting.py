@@ -3,8 +3,9 @@
 What the live shell refused (unsigned, undecodable, poison) stands as its RecordRefused: a replay does not judge again.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from schemas.events import LogRecord, Position, RecordRefused, Refusal
 from schemas.wire import UndecodableError, Wire
@@ -28,6 +29,14 @@ class Stored:
     value: bytes | None
 
 
+class Refusals(Protocol):
+    """What the live shell did not let through, by its place in the log."""
+
+    def get(self, place: Place, /) -> RecordRefused | None:
+        """The refusal of the record at a place, if it was refused."""
+        ...
+
+
 def refusals(camera_events: Iterable[Stored], wire: Wire) -> dict[Place, RecordRefused]:
     """What the live shell did not let through to the fold, by its place in the log."""
     said = (wire.decode(message.value) for message in camera_events)
@@ -39,7 +48,7 @@ def refusals(camera_events: Iterable[Stored], wire: Wire) -> dict[Place, RecordR
 
 
 def records(
-    log: Iterable[Stored], wire: Wire, epoch: int, refused: Mapping[Place, RecordRefused], cameras: frozenset[str]
+    log: Iterable[Stored], wire: Wire, epoch: int, refused: Refusals, cameras: frozenset[str]
 ) -> Iterator[Logged]:
     """What a log file says of each message, of the given cameras or, when none is named, of all.
 

@@ -5,37 +5,36 @@ The types are derived from `schemas.events`, so fields and defaults are those of
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, TypeAlias, Union
+from typing import Annotated, Any, TypeAlias, Union, get_args
 
 import msgspec
 import numpy as np
 from numpy.typing import ArrayLike
 
-from schemas.events import (
-    CameraSilent,
-    CameraStatusChanged,
-    ConfigureCamera,
-    DefineZones,
-    Event,
-    FrameObserved,
-    LogRecord,
-    Position,
-    RecordRefused,
-)
+from schemas.events import Event, FrameObserved, LogRecord, Position, RecordRefused
 from stream_processors.replay.errors import ExportError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MS = timedelta(milliseconds=1)
 LATEST_MS = 253_402_300_799_999  # the end of the year 9999
-RECORDS: tuple[type[Event], ...] = (
-    FrameObserved, CameraStatusChanged, CameraSilent, ConfigureCamera, DefineZones, RecordRefused,
-)  # fmt: skip
+RECORDS: tuple[type[Event], ...] = (*get_args(LogRecord), RecordRefused)
 
 Moment: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=LATEST_MS)] | Annotated[datetime, msgspec.Meta(tz=True)]
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 _Number: TypeAlias = Annotated[float, msgspec.Meta(ge=-_FLOAT32_MAX, le=_FLOAT32_MAX)] | None  # None: not finite
 _LISTS = {"boxes": tuple[tuple[_Number, _Number, _Number, _Number], ...] | None, "scores": tuple[_Number, ...] | None}
-_TIMES = dict.fromkeys(("observed_at", "changed_at", "last_seen_at", "noticed_at"), Moment)
+_TIMES: dict[str, Any] = {
+    "observed_at": Moment,
+    "changed_at": Moment,
+    "last_seen_at": Moment,
+    "noticed_at": Moment,
+    "reported_at": Moment,
+    "dropped_at": Moment,
+    "first_observed_at": Moment | None,
+    "last_observed_at": Moment | None,
+    "range_from": Moment,
+    "range_to": Moment,
+}
 _PLACE: dict[str, Any] = {"position": Position | None, "offset": int | None, "appended_at": Moment | None}
 
 
@@ -124,7 +123,7 @@ def packed(numbers: ArrayLike) -> bytes:
 def _logged(place: str, line: Any) -> Logged:
     fields = {name: getattr(line, name) for name in line.__struct_fields__}
     position, offset, appended_at = (fields.pop(name) for name in _PLACE)
-    fields |= {name: _ms(fields[name]) for name in fields.keys() & _TIMES}
+    fields |= {name: None if (at := fields[name]) is None else _ms(at) for name in fields.keys() & _TIMES}
     record = _RECORD[type(line)]
     if record is RecordRefused:
         return Logged(place, RecordRefused(position=position, **fields), position)

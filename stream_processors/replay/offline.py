@@ -1,73 +1,66 @@
 """A replay from a file to a folder, without a broker or a database: reads, folds, writes what lies in the range, counts."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from stream_processors.domain.camera import FOLD_VERSION
+from stream_processors.replay.digests import Digests
 from stream_processors.replay.errors import InputError, NoDataError
 from stream_processors.replay.folding import Folded, Refold
 from stream_processors.replay.lines import Logged, NotARecord, NotARecordError
+from stream_processors.replay.plan import Plan
 from stream_processors.replay.reading import read
-from stream_processors.replay.shapes import OtherZones
-from stream_processors.replay.span import Span, event_time, told
-from stream_processors.replay.summary import CameraSummary, Summary, Tally, versions
+from stream_processors.replay.span import Span, told
+from stream_processors.replay.summary import Summary, Tally, summarise
 from stream_processors.replay.writing import Outputs
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How to replay: under which zones, which range to report, and whether to go on after a line that is no record."""
-
-    zones: OtherZones = field(default_factory=OtherZones)
-    span: Span = field(default_factory=Span)
-    skip_errors: bool = False
-
-
-def replay(file: IO[bytes], folder: Path, plan: Plan) -> Summary:
+def replay(file: IO[bytes], folder: Path, plan: Plan, *, skip_errors: bool = False) -> Summary:
     """Fold a log file, open at its beginning, from its first record to its last, and write the range into `folder`.
 
     Raises:
-        InputError: a line is no record (unless such lines are skipped), or the file cannot be read on.
+        InputError: a line is no record (unless `skip_errors`), or the file cannot be read on.
         NoDataError: there is nothing to report of the range; nothing is written then.
     """
-    tally = Tally()
+    tally, digests, refold = Tally(), Digests(), Refold(plan)
     with Outputs(folder) as outputs:
-        for folded in _folds(read(file), plan, tally):
-            _report(folded, plan.span, outputs, tally)
+        for folded in _folds(read(file), refold, plan, tally, skip_errors=skip_errors):
+            tally.add(folded)
+            for said in folded.said:
+                if plan.reports(said.output, folded.watermark):
+                    outputs.write(said)
+                    digests.add(said)
+                    tally.report(said.output)
         if not tally.outputs:
             raise NoDataError(_nothing(plan.span, tally))
-        summary = _summary(plan, outputs, tally)
+        for camera_id, camera in tally.cameras.items():
+            decided = plan.until is not None and refold.undecided_since(camera_id) >= plan.until
+            camera.settled = decided and not camera.open_visits
+        summary = summarise(plan, tally, {each: digests.of(each) for each in tally.cameras}, _approximate(plan, tally))
         outputs.publish(summary)
     return summary
 
 
-def _folds(items: Iterable[Logged | NotARecord], plan: Plan, tally: Tally) -> Iterator[Folded]:
-    refold = Refold(plan.zones)
+def _folds(
+    items: Iterable[Logged | NotARecord], refold: Refold, plan: Plan, tally: Tally, *, skip_errors: bool
+) -> Iterator[Folded]:
     for item in items:
         try:
-            logged, folded = _fold(refold, item)
+            if isinstance(item, NotARecord):
+                raise NotARecordError(item.reason)  # noqa: TRY301 - found while reading or while folding, it is told once
+            if plan.wants(item.record.camera_id):
+                yield refold.fold(item)
         except NotARecordError as error:
-            if not plan.skip_errors:
+            if not skip_errors:
                 raise InputError(f"{item.place} is no record of a camera's log: {error}") from error
             tally.not_records += 1
-            continue
-        tally.add(logged, folded)
-        yield folded
 
 
-def _fold(refold: Refold, item: Logged | NotARecord) -> tuple[Logged, Folded]:
-    if isinstance(item, NotARecord):
-        raise NotARecordError(item.reason)
-    return item, refold.fold(item)
-
-
-def _report(folded: Folded, span: Span, outputs: Outputs, tally: Tally) -> None:
-    for said in folded.said:
-        if event_time(said.output, folded.watermark) in span:
-            outputs.write(said)
-            tally.report(said.output)
+def _approximate(plan: Plan, tally: Tally) -> frozenset[str]:
+    """Cameras whose first frame lies within the range: who was there before is not known."""
+    return frozenset(
+        camera_id for camera_id, each in tally.cameras.items() if plan.span.begins_before(each.first_observed_at)
+    )
 
 
 def _nothing(span: Span, tally: Tally) -> str:
@@ -75,35 +68,4 @@ def _nothing(span: Span, tally: Tally) -> str:
         return "no frame in the log was taken, and nothing was defined: there is nothing to report"
     return (
         f"no data in {span}: the log's frames go from {told(tally.first_observed_at)} to {told(tally.last_observed_at)}"
-    )
-
-
-def _summary(plan: Plan, outputs: Outputs, tally: Tally) -> Summary:
-    cameras = {
-        camera_id: CameraSummary(
-            first_observed_at=each.first_observed_at,
-            last_observed_at=each.last_observed_at,
-            open_visits=each.open_visits,
-            approximate=plan.span.begins_before(each.first_observed_at),
-            digests=outputs.digests(camera_id),
-        )
-        for camera_id, each in sorted(tally.cameras.items())
-    }
-    return Summary(
-        fold_version=FOLD_VERSION,
-        versions=versions(),
-        from_=plan.span.start,
-        to=plan.span.stop,
-        approximate=any(each.approximate for each in cameras.values()),
-        read=dict(sorted(tally.read.items())),
-        not_records=tally.not_records,
-        replaced_definitions=tally.replaced,
-        cameras_without_records=sorted(plan.zones.cameras.keys() - cameras.keys()),
-        refused=dict(sorted(tally.refused.items())),
-        first_observed_at=tally.first_observed_at,
-        last_observed_at=tally.last_observed_at,
-        open_visits=sum(each.open_visits for each in cameras.values()),
-        outputs=dict(sorted(tally.outputs.items())),
-        digests=outputs.whole_digests(),
-        cameras=cameras,
     )

@@ -48,10 +48,19 @@ def read_zones(path: Path) -> OtherZones:
         other = _decoded(said)
     except (OSError, msgspec.MsgspecError, ValueError) as error:
         raise ZonesError(f"{path}: {error}") from error
+    check(other, f"{path}: ")
+    return other
+
+
+def check(other: OtherZones, where: str = "") -> None:
+    """Return when a replay can use these zones.
+
+    Raises:
+        ZonesError: a shape has faults; each is named, after `where` it was found.
+    """
     named = {"": other.every or Shapes(), **other.cameras}
     if found := [(camera, fault) for camera, shapes in named.items() for fault in faults(shapes.zones, shapes.lines)]:
-        raise ZonesError("\n".join([f"{path}: the zones cannot be used:", *(_told(*each) for each in found)]))
-    return other
+        raise ZonesError("\n".join([f"{where}the zones cannot be used:", *(_told(*each) for each in found)]))
 
 
 def _decoded(said: Any) -> OtherZones:

@@ -2,14 +2,17 @@
 
 import platform
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
 import msgspec
 
 from schemas.events import Output, ZoneEntered, ZoneExited
+from stream_processors.domain.camera import FOLD_VERSION
+from stream_processors.replay.digests import whole
 from stream_processors.replay.folding import Folded
-from stream_processors.replay.lines import Logged
+from stream_processors.replay.plan import Plan, Source
 
 LIBRARIES = ("aforo", "fastavro", "msgspec", "numpy", "scipy")
 
@@ -21,6 +24,7 @@ class CameraSummary(msgspec.Struct, frozen=True):
     last_observed_at: int | None
     open_visits: int
     approximate: bool
+    settled: bool
     digests: dict[str, str]
 
 
@@ -31,6 +35,7 @@ class Summary(msgspec.Struct, frozen=True):
     versions: dict[str, str]
     from_: int | None = msgspec.field(name="from")
     to: int | None
+    source: Source
     approximate: bool
     read: dict[str, int]
     not_records: int
@@ -51,15 +56,15 @@ class CameraTally:
 
     first_observed_at: int | None = None
     last_observed_at: int | None = None
+    outputs: int = 0
     open_visits: int = 0
+    settled: bool = False
 
     def add(self, folded: Folded) -> None:
-        """Count what a record came to."""
+        """Count what was taken of it."""
         if folded.accepted:
             self.last_observed_at = folded.watermark
             self.first_observed_at = self.first_observed_at or folded.watermark
-        for each in folded.said:
-            self.open_visits += isinstance(each.output, ZoneEntered) - isinstance(each.output, ZoneExited)
 
 
 @dataclass(slots=True)
@@ -73,17 +78,20 @@ class Tally:
     outputs: Counter[str] = field(default_factory=Counter)
     cameras: dict[str, CameraTally] = field(default_factory=dict)
 
-    def add(self, logged: Logged, folded: Folded) -> None:
-        """Count a record and what it came to."""
-        self.read[type(logged.record).__name__] += 1
+    def add(self, folded: Folded) -> None:
+        """Count what was taken and what it came to."""
+        self.read.update(folded.read)
         self.replaced += folded.replaced
         if folded.refusal is not None:
             self.refused[folded.refusal] += 1
         self.cameras.setdefault(folded.camera_id, CameraTally()).add(folded)
 
     def report(self, output: Output) -> None:
-        """Count an output that is written."""
+        """Count an output that is reported."""
         self.outputs[type(output).__name__] += 1
+        camera = self.cameras[output.camera_id]
+        camera.outputs += 1
+        camera.open_visits += isinstance(output, ZoneEntered) - isinstance(output, ZoneExited)
 
     @property
     def first_observed_at(self) -> int | None:
@@ -94,6 +102,55 @@ class Tally:
     def last_observed_at(self) -> int | None:
         """The last accepted frame of all cameras."""
         return max((at for each in self.cameras.values() if (at := each.last_observed_at) is not None), default=None)
+
+
+def merged(tallies: Iterable[Tally]) -> Tally:
+    """The tally of several parts that share no camera."""
+    total = Tally()
+    for each in tallies:
+        total.not_records += each.not_records
+        total.replaced += each.replaced
+        total.read += each.read
+        total.refused += each.refused
+        total.outputs += each.outputs
+        total.cameras |= each.cameras
+    return total
+
+
+def summarise(
+    plan: Plan, tally: Tally, digests: Mapping[str, Mapping[str, str]], approximate: frozenset[str]
+) -> Summary:
+    """What `tally` and the cameras' `digests` come to; `approximate` names the cameras whose past is not known."""
+    cameras = {
+        camera_id: CameraSummary(
+            first_observed_at=each.first_observed_at,
+            last_observed_at=each.last_observed_at,
+            open_visits=each.open_visits,
+            approximate=camera_id in approximate,
+            settled=each.settled,
+            digests=dict(digests[camera_id]),
+        )
+        for camera_id, each in sorted(tally.cameras.items())
+    }
+    return Summary(
+        fold_version=FOLD_VERSION,
+        versions=versions(),
+        from_=plan.span.start,
+        to=plan.span.stop,
+        source=plan.source,
+        approximate=bool(approximate),
+        read=dict(sorted(tally.read.items())),
+        not_records=tally.not_records,
+        replaced_definitions=tally.replaced,
+        cameras_without_records=sorted(plan.zones.cameras.keys() - cameras.keys()),
+        refused=dict(sorted(tally.refused.items())),
+        first_observed_at=tally.first_observed_at,
+        last_observed_at=tally.last_observed_at,
+        open_visits=sum(each.open_visits for each in cameras.values()),
+        outputs=dict(sorted(tally.outputs.items())),
+        digests=whole({camera_id: each.digests for camera_id, each in cameras.items()}),
+        cameras=cameras,
+    )
 
 
 def versions() -> dict[str, str]:

@@ -1,19 +1,20 @@
-"""The files of a replay: JSON lines by topic, and a digest of the Avro bytes for each camera and file.
+"""The files of a replay: JSON lines by topic, and a summary that vouches for them.
 
 Files appear under their names only when all is written. What is to be written is not known here.
 """
 
-from collections import defaultdict
+import shutil
 from contextlib import ExitStack
-from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import msgspec
 
+from schemas.events import Output
 from schemas.topics import CAMERA_EVENTS, TRACKS, ZONE_MINUTES, ZONE_VISITS, topic_of
 from stream_processors.replay.folding import Said
+from stream_processors.replay.plan import Source
 
 FILES = {
     TRACKS: "tracks.ndjson",
@@ -22,59 +23,63 @@ FILES = {
     CAMERA_EVENTS: "camera-events.ndjson",
 }
 SUMMARY = "summary.json"
-DIGEST_BYTES = 32
-
-
-def _digest() -> "blake2b":
-    return blake2b(digest_size=DIGEST_BYTES)
+_ENCODER = msgspec.json.Encoder()
 
 
 class Outputs:
     """The output files of one replay in `folder`; use as a context. An error leaves whatever was there before."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, source: Source = "log") -> None:
         self._folder = folder
+        self._names = list(files(source).values())
         self._stack = ExitStack()
-        self._encoder = msgspec.json.Encoder()
-        self._digests: dict[str, dict[str, blake2b]] = {name: defaultdict(_digest) for name in FILES.values()}
 
     def __enter__(self) -> Self:
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._files = {name: self._stack.enter_context(self._partial(name).open("wb")) for name in FILES.values()}
+        self._files = {name: self._stack.enter_context(self._partial(name).open("wb")) for name in self._names}
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
     ) -> None:
         self._stack.close()
-        for name in [*FILES.values(), SUMMARY]:
+        for name in [*self._names, SUMMARY]:
             self._partial(name).unlink(missing_ok=True)
 
     def write(self, said: Said) -> None:
         """Add a record to the file of its topic."""
-        name = FILES[topic_of(type(said.output).__name__)]
-        self._files[name].write(self._encoder.encode(said.output) + b"\n")
-        self._digests[name][said.output.camera_id].update(said.body)
+        self._files[file_of(said.output)].write(line(said.output))
 
-    def digests(self, camera_id: str) -> dict[str, str]:
-        """For each file BLAKE2b-256 over the camera's Avro bodies in order."""
-        return {name: each.get(camera_id, _digest()).hexdigest() for name, each in self._digests.items()}
-
-    def whole_digests(self) -> dict[str, str]:
-        """For each file BLAKE2b-256 over its cameras' digests by camera id: the same however cameras are interleaved."""
-        whole = {name: _digest() for name in self._digests}
-        for name, cameras in self._digests.items():
-            for camera_id in sorted(cameras):
-                whole[name].update(cameras[camera_id].digest())
-        return {name: each.hexdigest() for name, each in whole.items()}
+    def append(self, part: Path) -> None:
+        """Add what another folder's files of these names hold."""
+        for name, file in self._files.items():
+            with (part / name).open("rb") as source:
+                shutil.copyfileobj(source, file)
 
     def publish(self, summary: msgspec.Struct) -> None:
-        """All is written: give the files their names, the summary last, so that it vouches for the others."""
+        """All is written: give the files their names, the summary last. Those of a replay before this one go."""
         self._stack.close()
-        self._partial(SUMMARY).write_bytes(msgspec.json.format(self._encoder.encode(summary)) + b"\n")
+        self._partial(SUMMARY).write_bytes(msgspec.json.format(_ENCODER.encode(summary)) + b"\n")
         (self._folder / SUMMARY).unlink(missing_ok=True)
-        for name in [*FILES.values(), SUMMARY]:
+        for name in set(FILES.values()) - set(self._names):
+            (self._folder / name).unlink(missing_ok=True)
+        for name in [*self._names, SUMMARY]:
             self._partial(name).replace(self._folder / name)
 
     def _partial(self, name: str) -> Path:
         return self._folder / f".{name}.partial"
+
+
+def files(source: Source) -> dict[str, str]:
+    """The file of each topic that a replay from `source` tells anew."""
+    return FILES if source == "log" else {topic: FILES[topic] for topic in (ZONE_VISITS, ZONE_MINUTES)}
+
+
+def file_of(output: Output) -> str:
+    """The file a record belongs in."""
+    return FILES[topic_of(type(output).__name__)]
+
+
+def line(output: Output) -> bytes:
+    """A record as a line of JSON."""
+    return _ENCODER.encode(output) + b"\n"

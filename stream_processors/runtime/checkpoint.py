@@ -1,31 +1,40 @@
-"""The checkpointed batch agent: the one way Aforo folds a topic with Faust, and the one module that touches its privates.
+"""The checkpointed batch agent: the one way Aforo folds a topic with Faust.
 
-Order of durability: outputs of all records below N, then the snapshot at N, then N committed. A crash anywhere repeats
-outputs byte for byte and changes no state. Why not Faust's own idioms: docs/decisions/0003-checkpointed-batch-agent.md.
+Order of durability: outputs of all records below N, then the states at N, then their marker, then N committed. A crash
+anywhere repeats outputs byte for byte and changes no state. Faust delivers records and keeps the group; its tables, its
+producer and its acknowledgements in passing are not used: docs/decisions/0003 and 0007.
 """
 
 import asyncio
+import os
 import time
-import weakref
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 import faust
 import structlog
-from faust.streams import _current_event  # private; tests/runtime guards it on the pinned version
+from confluent_kafka import KafkaException
 
-from stream_processors.runtime import metrics
+from schemas.settings import KafkaSettings
+from stream_processors.runtime import changelog, fail_points, metrics
+from stream_processors.runtime.exits import REFUSED_TO_START, STOOD_STILL
 from stream_processors.runtime.faust_app import SESSION_TIMEOUT_S, raw_topic
+from stream_processors.runtime.messages import Message, Outgoing, Refused
+from stream_processors.runtime.reading import Reader
+from stream_processors.runtime.recovery import Reached, Recoverable, Recovery, Restored
+from stream_processors.runtime.snapshots import UnusableSnapshotError
 
 CHECKPOINT_INTERVAL_S = 1.0
 BATCH_RECORDS = 256
 BATCH_WITHIN_S = 0.01
 FROZEN_AFTER_S = SESSION_TIMEOUT_S / 2
+RETRY_S = 1.0
+_LOOK_S = 0.05
+_LATE_OUTPUTS_S = 5.0
 
 log = structlog.get_logger()
 State = TypeVar("State")
-Headers = list[tuple[str, bytes]]
 
 
 class HoleError(RuntimeError):
@@ -36,54 +45,28 @@ class UnfinishedError(RuntimeError):
     """Partitions went away before what was folded of them was durable."""
 
 
-class FrozenError(RuntimeError):
-    """The worker stood still for so long that another may own its partitions; it must not write."""
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A record as it stands in the source topic."""
-
-    topic: str
-    partition: int
-    offset: int
-    appended_at: int  # UTC ms, by the broker
-    key: bytes | None
-    value: bytes | None
-    headers: Headers
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A record to write; it goes to the partition its cause came from."""
-
-    topic: str
-    key: bytes | None
-    value: bytes
-    headers: Headers = field(default_factory=list)
-
-
-class Fold(Protocol[State]):
+class Fold(Recoverable[State], Protocol[State]):
     """What the agent runs: a state for each key, bytes in, bytes out."""
 
-    def key(self, message: Message) -> bytes:
-        """Whose state the record belongs to."""
-        ...
+    async def apply(
+        self, state: State, message: Message, refused: Refused | None = None
+    ) -> tuple[State, list[Outgoing]]:
+        """Fold one record, or refuse it as it was before a crash; the same state object when it changed nothing.
 
-    def restore(self, key: bytes, partition: int, snapshot: bytes | None) -> tuple[State, int]:
-        """The state in a snapshot (or a new one), and the first offset that is not in it."""
-        ...
-
-    async def apply(self, state: State, message: Message) -> tuple[State, list[Outgoing]]:
-        """Fold one record. An error here is a bug of the shell: the worker stops and the record is delivered again."""
+        An error here is a bug of the shell: the worker stops and the record is delivered again.
+        """
         ...
 
     def dump(self, state: State, partition: int, next_offset: int) -> bytes:
         """The snapshot that says: all below `next_offset` is in `state`."""
         ...
 
-    def partition(self, snapshot: bytes) -> int:
-        """The partition a snapshot was made on."""
+
+class Writer(Protocol):
+    """Writes records and returns when they are durable: `outbox.Outbox`."""
+
+    async def write(self, records: Iterable[tuple[int, Outgoing]]) -> None:
+        """Write (partition, record) pairs."""
         ...
 
 
@@ -97,78 +80,65 @@ class Held(Generic[State]):
 
 @dataclass(slots=True)
 class _Folded(Generic[State]):
-    """A key's state in memory, how far it has got, and the newest event that got it there."""
+    """A key's state in memory, and how far it has got."""
 
     state: State
     next_offset: int
-    partition: int
-    event: Any
     dirty: bool = False
 
 
-class _CheckpointTable(faust.Table):  # type: ignore[misc] # Faust has no types
-    """A table written outside Faust's event iteration, whose changelog sends can be awaited."""
+class _Partition(Generic[State]):
+    """What this worker knows of a partition it owns."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._sends: list[Awaitable[Any]] = []
+    def __init__(self, restored: Restored[State]) -> None:
+        self.next_offset = restored.next_offset  # what must come next
+        self.refused = restored.refused
+        self.stored = restored.stored  # how far each state in the changelog has got
+        self.folded = {key: self._take(key, reached) for key, reached in restored.states.items()}
 
-    def send_changelog(self, *args: Any, **kwargs: Any) -> Any:
-        future = super().send_changelog(*args, **kwargs)
-        self._sends.append(future)
-        return future
+    def _take(self, key: bytes, reached: Reached[State]) -> _Folded[State]:
+        return _Folded(reached.state, reached.next_offset, dirty=self.stored.get(key) != reached.next_offset)
 
-    async def put_many(self, items: Iterable[tuple[bytes, bytes, Any]]) -> None:
-        """Write (key, value, event) and return when the changelog has acknowledged all of them."""
-        for key, value, event in items:
-            token = _current_event.set(weakref.ref(event))
-            try:
-                self[key] = value
-            finally:
-                _current_event.reset(token)
-        sends, self._sends = self._sends, []
-        await asyncio.gather(*sends)
-
-    def load(self, key: bytes, event: Any) -> bytes | None:
-        token = _current_event.set(weakref.ref(event))
-        try:
-            value: bytes | None = self.get(key)
-            return value
-        finally:
-            _current_event.reset(token)
+    def expect(self, message: Message) -> None:
+        """Offsets of a log that is neither compacted nor transactional follow each other; repeated ones do no harm."""
+        if message.offset > self.next_offset:
+            raise HoleError(
+                f"{message.topic}/{message.partition}: offset {self.next_offset} should have come, "
+                f"but {message.offset} came"
+            )
+        self.next_offset = max(self.next_offset, message.offset + 1)
 
 
 class CheckpointedAgent(Generic[State]):
-    """Runs a fold over `source` in `app`. One instance an app; it owns the table `<app>-<table>-changelog`.
+    """Runs a fold over `source` in `app`, one instance an app. States are kept in the topic `changelog`.
 
-    `idle(held)` is called about every second with every state of this worker's partitions, recovered ones included, for what
-    must happen without a record. It may be a little behind the fold and must not change a state.
+    `idle(held)` is called about every second with every state of this worker's partitions, for what must happen without a
+    record. It may be a little behind the fold and must not change a state.
     """
 
     def __init__(
         self,
         app: faust.App,
-        source: str,
+        kafka: KafkaSettings,
+        outbox: Writer,
         fold: Fold[State],
         *,
-        table: str,
+        source: str,
+        changelog: str,
         idle: Callable[[dict[bytes, Held[State]]], Awaitable[None]] | None = None,
     ) -> None:
         self._app = app
-        self._source = source
+        self._kafka = kafka
+        self._outbox = outbox
         self._fold = fold
+        self._source = source
+        self._changelog = changelog
         self._idle = idle
-        self._topics: dict[str, Any] = {}
-        self._table = app.tables.add(
-            _CheckpointTable(app, name=table, key_type=bytes, value_type=bytes, partitions=app.conf.topic_partitions)
-        )
-        self._folded: dict[bytes, _Folded[State]] = {}
-        self._recovered: dict[bytes, Held[State]] = {}
+        self._partitions: dict[int, _Partition[State]] = {}
         self._pending: list[Any] = []
-        self._expected: dict[int, int] = {}  # by partition, the offset that must come next
         self._lock = asyncio.Lock()
-        self._beat = time.monotonic()
-        # Not on assignment: Faust sends that signal when recovery has begun, so records may have been folded already.
+        self._beat = _now()
+        # Not on assignment: Faust sends that signal late, when records may have been folded already.
         app.on_partitions_revoked.connect(self._forget)
         app.agent(raw_topic(app, source), name=f"{app.conf.id}.fold")(self._run)
 
@@ -178,19 +148,19 @@ class CheckpointedAgent(Generic[State]):
         Raises:
             UnfinishedError: it did not wait; the worker stops, and what was not checkpointed is delivered again.
         """
+        fail_points.reached("at-revocation")
         if self._pending:
             raise UnfinishedError(f"partitions were revoked with {len(self._pending)} records not checkpointed")
-        self._folded.clear()
-        self._recovered.clear()
-        self._expected.clear()
+        self._partitions.clear()
 
     async def _run(self, stream: Any) -> None:
-        self._beat = time.monotonic()
+        self._beat = _now()
         background = [asyncio.create_task(self._tick()), asyncio.create_task(self._keep_beat())]
         try:
             async for batch in stream.noack_take(BATCH_RECORDS, within=BATCH_WITHIN_S):
                 async with self._lock:
-                    self._check_frozen()
+                    self._end_if_frozen()
+                    await self._take_up({event.message.partition for event in batch})
                     await self._fold_batch(batch)
         finally:
             for task in background:
@@ -200,102 +170,156 @@ class CheckpointedAgent(Generic[State]):
         """A plain task and no app.timer: it must go on while Faust waits for the stream to run empty."""
         try:
             while True:
-                await asyncio.sleep(CHECKPOINT_INTERVAL_S)
+                await self._until_due()
                 await self.checkpoint()
                 if self._idle is not None:
                     await self._idle(self._held())
         except Exception as error:  # noqa: BLE001 - fail-stop: whatever it is, the worker ends and is started again
-            await self._stop_worker(error)
+            log.critical("the worker stops and will be started again", error=repr(error))
+            await self._app.crash(error)
+
+    async def _until_due(self) -> None:
+        """Until the next checkpoint; at once when others wait for the partitions."""
+        due = _now() + CHECKPOINT_INTERVAL_S
+        while _now() < due and not self._is_waited_for():  # noqa: ASYNC110 - Faust tells nobody when that begins
+            await asyncio.sleep(_LOOK_S)
+
+    def _is_waited_for(self) -> bool:
+        return bool(self._pending and (self._app.rebalancing or self._app.should_stop))
 
     async def _keep_beat(self) -> None:
         """Notices that the whole process stood still; waiting for a broker does not hold this task up."""
-        try:
-            while True:
-                await asyncio.sleep(FROZEN_AFTER_S / 4)
-                self._check_frozen()
-                self._beat = time.monotonic()
-        except FrozenError as error:
-            await self._stop_worker(error)
+        while True:
+            await asyncio.sleep(FROZEN_AFTER_S / 4)
+            self._end_if_frozen()
+            self._beat = _now()
 
-    async def _stop_worker(self, error: Exception) -> None:
-        log.error("the worker stops and will be started again", error=repr(error))
-        await self._app.crash(error)
+    async def _take_up(self, partitions: set[int]) -> None:
+        """Recover partitions that are new to this worker, however long the broker is away."""
+        while missing := partitions - self._partitions.keys():
+            try:
+                found = await asyncio.to_thread(self._recover, missing)
+            except UnusableSnapshotError as error:
+                log.critical("refused to start, nothing was written", reason=str(error))
+                os._exit(REFUSED_TO_START)  # an orderly end would write
+            except (KafkaException, ConnectionError) as error:
+                metrics.WAITING.labels(service="kafka").inc()
+                log.warning("waiting for Kafka to recover partitions", partitions=sorted(missing), reason=str(error))
+                await asyncio.sleep(RETRY_S)
+            else:
+                self._partitions |= {partition: _Partition(restored) for partition, restored in found.items()}
+
+    def _recover(self, partitions: set[int]) -> dict[int, Restored[State]]:
+        began = time.monotonic()
+        with Reader(self._kafka, self._app.conf.id) as reader:
+            found = Recovery(reader, self._fold, self._source, self._changelog)(partitions)
+        metrics.RECOVERY_SECONDS.observe(time.monotonic() - began)
+        return found
 
     def _held(self) -> dict[bytes, Held[State]]:
-        owned = {tp.partition for tp in self._app.consumer.assignment() if tp.topic == self._source}
-        for key, snapshot in list(self._table.items()):
-            partition = self._fold.partition(snapshot)
-            if key not in self._folded and key not in self._recovered and partition in owned:
-                state, _ = self._fold.restore(key, partition, snapshot)
-                self._recovered[key] = Held(state, partition)
-        return self._recovered | {key: Held(each.state, each.partition) for key, each in self._folded.items()}
+        return {
+            key: Held(each.state, number)
+            for number, partition in self._partitions.items()
+            for key, each in partition.folded.items()
+        }
 
     async def checkpoint(self) -> None:
-        """Make what was folded durable, then acknowledge it."""
+        """Take up what is newly owned, make what was folded durable, then acknowledge it."""
         async with self._lock:
-            self._check_frozen()
-            dirty = [(key, each) for key, each in self._folded.items() if each.dirty]
+            self._end_if_frozen()
+            owned = {place.partition for place in self._app.consumer.assignment() if place.topic == self._source}
+            await self._take_up(owned)
+            fail_points.reached("before-snapshot")
             events, self._pending = self._pending, []
-            await self._table.put_many(
-                (key, self._fold.dump(each.state, each.partition, each.next_offset), each.event) for key, each in dirty
-            )
+            await self._store({event.message.partition for event in events})
+            fail_points.reached("before-ack")
             for event in events:
                 event.ack()
-            for _, each in dirty:
-                each.dirty = False
-                metrics.CHECKPOINTS.labels(partition=each.partition).inc()
+            fail_points.reached("after-ack")
+
+    async def _store(self, touched: set[int]) -> None:
+        """Write the states that changed, then the marker of each partition: a marker never claims what is not there."""
+        dirty = [
+            (number, key, each)
+            for number, partition in self._partitions.items()
+            for key, each in partition.folded.items()
+            if each.dirty
+        ]
+        await self._outbox.write((number, self._snapshot(number, key, each)) for number, key, each in dirty)
+        fail_points.reached("after-snapshot")
+        self._end_if_frozen()
+        for number, key, each in dirty:
+            self._partitions[number].stored[key] = each.next_offset
+            each.dirty = False
+        touched |= {number for number, _, _ in dirty}
+        await self._outbox.write((number, self._marker(number)) for number in touched)
+        self._end_if_frozen()
+        for number in touched:
+            metrics.CHECKPOINTS.labels(partition=number).inc()
+
+    def _snapshot(self, number: int, key: bytes, folded: _Folded[State]) -> Outgoing:
+        snapshot = self._fold.dump(folded.state, number, folded.next_offset)
+        return Outgoing(self._changelog, key, changelog.encode(folded.next_offset, snapshot))
+
+    def _marker(self, number: int) -> Outgoing:
+        partition = self._partitions[number]
+        marker = changelog.encode_marker(partition.next_offset, partition.stored)
+        return Outgoing(self._changelog, changelog.MARKER_KEY, marker)
 
     async def _fold_batch(self, batch: list[Any]) -> None:
-        sends: list[Awaitable[Any]] = []
+        outputs: list[tuple[int, Outgoing]] = []
         started = time.process_time()
         for event in batch:
-            message = _message(event)
-            self._check_hole(message)
-            folded = self._state_of(message, event)
-            self._pending.append(event)
-            metrics.RECORDS_READ.labels(partition=message.partition).inc()
-            if message.offset < folded.next_offset:
-                continue  # in the snapshot, and its outputs were durable before it
-            folded.state, outputs = await self._fold.apply(folded.state, message)
-            folded.next_offset, folded.event, folded.dirty = message.offset + 1, event, True
-            sends += [await self._send(output, message.partition) for output in outputs]
+            outputs += await self._fold_event(event)
         metrics.FOLD_SECONDS.observe(time.process_time() - started)
-        await asyncio.gather(*sends)  # durable before the next batch
+        fail_points.reached("before-outputs")
+        await self._publish(outputs)
+        fail_points.reached("after-outputs")
 
-    def _state_of(self, message: Message, event: Any) -> _Folded[State]:
-        key = self._fold.key(message)
-        folded = self._folded.get(key)
+    async def _fold_event(self, event: Any) -> list[tuple[int, Outgoing]]:
+        message = _message(event)
+        fail_points.reached("after-decode")
+        partition = self._partitions[message.partition]
+        partition.expect(message)
+        self._pending.append(event)
+        metrics.RECORDS_READ.labels(partition=message.partition).inc()
+        folded = self._state_of(partition, self._fold.key(message))
+        if message.offset < folded.next_offset:
+            return []  # in the snapshot, and its outputs were durable before it
+        state, outputs = await self._fold.apply(folded.state, message, partition.refused.get(message.offset))
+        folded.dirty |= state is not folded.state
+        folded.state, folded.next_offset = state, message.offset + 1
+        fail_points.reached("after-fold")
+        for output in outputs:
+            metrics.OUTPUTS.labels(topic=output.topic).inc()
+        return [(message.partition, output) for output in outputs]
+
+    def _state_of(self, partition: _Partition[State], key: bytes) -> _Folded[State]:
+        folded = partition.folded.get(key)
         if folded is None:
-            state, next_offset = self._fold.restore(key, message.partition, self._table.load(key, event))
-            folded = self._folded[key] = _Folded(state, next_offset, message.partition, event)
+            folded = partition.folded[key] = _Folded(self._fold.new(key), 0)
         return folded
 
-    async def _send(self, output: Outgoing, partition: int) -> Awaitable[Any]:
-        topic = self._topics.get(output.topic)
-        if topic is None:
-            topic = self._topics[output.topic] = raw_topic(self._app, output.topic)
-        metrics.OUTPUTS.labels(topic=output.topic).inc()
-        sent: Awaitable[Any] = await topic.send(
-            key=output.key, value=output.value, partition=partition, headers=output.headers
-        )
-        return sent
-
-    def _check_hole(self, message: Message) -> None:
-        """Offsets of a log that is neither compacted nor transactional follow each other; repeated ones do no harm."""
-        expected = self._expected.get(message.partition, message.offset)
-        if message.offset > expected:
-            raise HoleError(
-                f"{message.topic}/{message.partition}: offset {expected} should have come, but {message.offset} came"
+    async def _publish(self, outputs: list[tuple[int, Outgoing]]) -> None:
+        """Durable before the next batch."""
+        if not fail_points.planted("ack-before-outputs"):
+            await self._outbox.write(outputs)
+        else:
+            asyncio.get_running_loop().call_later(
+                _LATE_OUTPUTS_S, lambda: asyncio.ensure_future(self._outbox.write(outputs))
             )
-        self._expected[message.partition] = max(expected, message.offset + 1)
 
-    def _check_frozen(self) -> None:
+    def _end_if_frozen(self) -> None:
         """A worker stopped by SIGSTOP or a long pause finds its partitions with others when it wakes up."""
-        frozen_s = time.monotonic() - self._beat
+        frozen_s = _now() - self._beat
         if frozen_s > FROZEN_AFTER_S:
-            raise FrozenError(
-                f"the worker stood still for {frozen_s:.1f} s; others may own its partitions, it must not write"
-            )
+            log.critical("the worker stood still and ends: others may own its partitions", seconds=round(frozen_s, 1))
+            os._exit(STOOD_STILL)  # an orderly end would write
+
+
+def _now() -> float:
+    """Seconds that also pass while the machine is suspended, which `time.monotonic` does not count."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _message(event: Any) -> Message:

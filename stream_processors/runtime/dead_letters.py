@@ -3,7 +3,7 @@
 from schemas.topics import DEAD_LETTERS
 from stream_processors.domain.camera import FOLD_VERSION
 from stream_processors.runtime import metrics
-from stream_processors.runtime.checkpoint import Message, Outgoing
+from stream_processors.runtime.messages import Message, Outgoing
 
 
 def dead_letter(app: str, message: Message, reason: str, detail: str) -> Outgoing:

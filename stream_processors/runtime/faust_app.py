@@ -4,21 +4,27 @@
 see docs/decisions/0003-checkpointed-batch-agent.md. Every app made here stops at the first error and is started again.
 """
 
-import atexit
+import asyncio
 import os
-import shutil
 import tempfile
+import threading
 from pathlib import Path
 
 import faust
 import mode
+import structlog
+import uvloop
 from aiokafka.helpers import create_ssl_context
 from faust.auth import SASLCredentials
 from mode.utils.queues import FlowControlEvent
 
 from schemas.settings import KafkaSettings
+from schemas.topics import DERIVED_RECORD_BYTES
+from stream_processors.runtime.exits import STOP_WITHIN_S, UNFINISHED
 
 SESSION_TIMEOUT_S = 6.0
+
+log = structlog.get_logger()
 
 
 class KeepingFlowControl(FlowControlEvent):  # type: ignore[misc] # mode has no types
@@ -44,7 +50,7 @@ def make_app(name: str, kafka: KafkaSettings, *, instance: str = "") -> faust.Ap
         name,
         broker=[f"kafka://{host}" for host in kafka.bootstrap.split(",")],
         broker_credentials=_credentials(kafka),
-        datadir=_own_datadir(name, instance),
+        datadir=_datadir(),
         store="memory://",
         processing_guarantee="at_least_once",
         agent_supervisor=mode.CrashingSupervisor,
@@ -55,6 +61,9 @@ def make_app(name: str, kafka: KafkaSettings, *, instance: str = "") -> faust.Ap
         topic_disable_leader=True,
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=instance or None,
+        # No tables, so no standbys, and then the plain assignor: what Faust's own says of a member changes with every
+        # assignment, so that the broker takes a static member that comes back for a changed one and rebalances.
+        table_standby_replicas=0,
         broker_session_timeout=SESSION_TIMEOUT_S,
         broker_heartbeat_interval=1.0,
         broker_commit_interval=1.0,
@@ -62,13 +71,14 @@ def make_app(name: str, kafka: KafkaSettings, *, instance: str = "") -> faust.Ap
         producer_linger=0.002,
         producer_max_batch_size=262_144,
         producer_request_timeout=30.0,
+        consumer_max_fetch_size=DERIVED_RECORD_BYTES,
         stream_buffer_maxsize=1_024,
         key_serializer="raw",
         value_serializer="raw",
         worker_redirect_stdouts=False,
         web_enabled=False,
     )
-    app.flow_control = KeepingFlowControl(loop=app.loop)
+    app.flow_control = KeepingFlowControl()
     return app
 
 
@@ -77,17 +87,33 @@ def raw_topic(app: faust.App, name: str) -> faust.TopicT:
     return app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
 
 
+class _Worker(faust.Worker):  # type: ignore[misc] # Faust has no types
+    """A worker that stops in time, even when the broker does not let it stop in order."""
+
+    async def stop(self) -> None:
+        deadline = threading.Timer(STOP_WITHIN_S, _end_unfinished)
+        deadline.daemon = True
+        deadline.start()
+        await super().stop()
+        deadline.cancel()
+
+
 def run_worker(app: faust.App) -> None:
     """Run the app in this process until SIGTERM or SIGINT; an error in an agent ends the process with status 1."""
-    worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    worker = _Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
+    worker.spinner = None  # it would write escape codes into the log
     worker.execute_from_commandline()
 
 
-def _own_datadir(name: str, instance: str) -> Path:
-    """Faust locks its data folder; nothing of ours is in it, so it goes with the process."""
-    folder = Path(tempfile.mkdtemp(prefix=f"{name}-{instance or os.getpid()}-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+def _end_unfinished() -> None:
+    log.error("could not stop in order; what was not acknowledged will be delivered again", seconds=STOP_WITHIN_S)
+    os._exit(UNFINISHED)
+
+
+def _datadir() -> Path:
+    """Faust makes folders for tables on disk, which no app here has; one place for all workers, and nothing in it."""
+    return Path(tempfile.gettempdir()) / f"aforo-faust-{os.getuid()}"
 
 
 def _credentials(kafka: KafkaSettings) -> SASLCredentials | None:

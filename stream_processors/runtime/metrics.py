@@ -10,6 +10,15 @@ FRAMES_FOLDED = Counter("aforo_frames_processed_total", "Frames the fold accepte
 OUTPUTS = Counter("aforo_outputs_total", "Records written to derived topics.", ["topic"])
 DEAD_LETTERS = Counter("aforo_dead_letters_total", "Records set aside as raw bytes.", ["app", "reason"])
 CHECKPOINTS = Counter("aforo_checkpoints_total", "Checkpoints made durable.", ["partition"])
+QUARANTINED = Gauge("aforo_camera_quarantined", "1 while a camera's frames are refused untried.", ["camera"])
+RECOVERY_SECONDS = Histogram("aforo_recovery_seconds", "Time to take up newly assigned partitions.", buckets=_LATENCY_S)
+RECOVERY_BYTES = Counter("aforo_recovery_read_bytes_total", "Bytes read from the state changelog at recovery.")
+STATES_REBUILT = Counter(
+    "aforo_states_rebuilt_total", "States that were behind what was published and were made again from the log."
+)
+STRETCHES_LOST = Counter(
+    "aforo_log_stretches_lost_total", "Stretches of the camera log that were gone before they were in any state."
+)
 SNAPSHOTS_REJECTED = Counter("aforo_snapshots_rejected_total", "Stored states that could not be used.", ["reason"])
 WATERMARK = Gauge("aforo_camera_watermark_seconds", "Event time of the last accepted frame, Unix seconds.", ["camera"])
 FOLD_SECONDS = Histogram("aforo_fold_seconds", "Processor time to fold one batch.", buckets=_LATENCY_S)
@@ -22,3 +31,4 @@ PROJECTION_LAG = Gauge(
 )
 PROJECTION_RETRIES = Counter("aforo_projection_retries_total", "Writes tried again, by reason.", ["reason"])
 WAITING = Counter("aforo_dependency_waits_total", "Waits for a service that was away.", ["service"])
+REPLAY_RUNS = Counter("aforo_replay_runs_total", "What became of replay runs that a worker took.", ["outcome"])

@@ -20,6 +20,14 @@ class UnusableSnapshotError(ValueError):
     """The snapshot cannot be read by this code; the message says whether to upgrade or to rebuild."""
 
 
+class NewerSnapshotError(UnusableSnapshotError):
+    """Newer code wrote it, so newer code must go on with it."""
+
+
+class DamagedSnapshotError(UnusableSnapshotError):
+    """These bytes are no snapshot; the log can make it again."""
+
+
 _Body: Any = msgspec.defstruct(
     "_Body",
     [(each.name, each.type) for each in fields(CameraState) if each.name != "tracker"],
@@ -50,7 +58,7 @@ def load(snapshot: CameraSnapshot) -> CameraState:
         UnusableSnapshotError: it comes from newer code, from another fold, or is damaged.
     """
     if snapshot.format > FORMAT or snapshot.fold_version > FOLD_VERSION:
-        raise UnusableSnapshotError(
+        raise NewerSnapshotError(
             f"{snapshot.camera_id}: snapshot format {snapshot.format}, fold {snapshot.fold_version} is newer than "
             f"this code ({FORMAT}, {FOLD_VERSION}); start the newer version instead"
         )
@@ -61,16 +69,20 @@ def load(snapshot: CameraSnapshot) -> CameraState:
     try:
         tracks, body = _DECODER.decode(_upcast(snapshot.format, snapshot.state))
         return CameraState(tracker=tracker.load(tracks), **msgspec.structs.asdict(body))
-    except (msgspec.DecodeError, ValueError, KeyError, TypeError) as error:
-        raise UnusableSnapshotError(f"{snapshot.camera_id}: snapshot is damaged: {error}") from error
+    except (msgspec.DecodeError, ValueError, LookupError, TypeError) as error:
+        raise DamagedSnapshotError(f"{snapshot.camera_id}: snapshot is damaged: {error}") from error
 
 
-def _with_restatements(body: list[Any]) -> list[Any]:
-    return [*body, 0]
+def _from_format_1(body: list[Any]) -> list[Any]:
+    """Restatements are counted since; and minutes keep only the visits that ended, as those that go on stand elsewhere."""
+    at = _Body.__struct_fields__.index("zones")
+    minutes = body[at]["minutes"]
+    closed = [visit for visit in minutes["visits"] if visit["exited_at"] is not None]
+    return [*body[:at], {**body[at], "minutes": {**minutes, "closed": closed}}, *body[at + 1 :], 0]
 
 
 # By format: what makes the fields of `_Body` those of the next format.
-_UPCASTS = {1: _with_restatements}
+_UPCASTS = {1: _from_format_1}
 
 
 def _upcast(written: int, state: bytes) -> bytes:

@@ -103,6 +103,14 @@ def test_settings_of_one_group_may_come_from_all_places(monkeypatch: pytest.Monk
     assert (kafka.replication, kafka.privacy_retention_days, kafka.partitions) == (3, 7, 7)
 
 
+def test_three_local_brokers_keep_three_copies_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load().kafka.replication == 1
+    monkeypatch.setenv("AFORO_LOCAL__BROKERS", "3")
+    assert load().kafka.replication == 3
+    monkeypatch.setenv("AFORO_KAFKA__REPLICATION", "2")
+    assert load().kafka.replication == 2
+
+
 def test_the_yaml_file_may_be_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "site.yaml").write_text(nested("kafka.partitions", "5"))
     monkeypatch.setenv("AFORO_CONFIG", str(tmp_path / "site.yaml"))

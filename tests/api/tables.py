@@ -6,6 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from stream_processors.projections.statements import SUM_HOURS
+
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 SQUARE = json.dumps([[0.1, 0.1], [0.9, 0.1], [0.9, 0.9]])
@@ -17,6 +19,15 @@ def insert(connection: Connection, table: str, rows: list[dict[str, Any]]) -> No
     columns = ", ".join(rows[0])
     values = ", ".join(f":{name}" for name in rows[0])
     connection.execute(text(f"INSERT INTO {table} ({columns}) VALUES ({values})"), rows)
+    if table == "zone_minutes":
+        _sum_hours(connection)
+
+
+def _sum_hours(connection: Connection) -> None:
+    """Hours as the projector sums them whenever it writes minutes."""
+    connection.execute(text("CREATE TEMP TABLE stage_zone_minute AS TABLE zone_minutes"))
+    connection.execute(text(SUM_HOURS))
+    connection.execute(text("DROP TABLE stage_zone_minute"))
 
 
 def camera(camera_id: str = "door", **fields: Any) -> dict[str, Any]:

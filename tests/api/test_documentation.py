@@ -42,4 +42,4 @@ def test_every_example_fits_the_schema(example: str) -> None:
 
 
 def test_there_are_examples() -> None:
-    assert len(EXAMPLES) == 6
+    assert len(EXAMPLES) == 8

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from graphql_api.context import Services
 from graphql_api.database import Database
-from graphql_api.efficiency import Buckets, EfficiencySeries, efficiency_series
+from graphql_api.efficiency import Basis, Buckets, EfficiencySeries, efficiency_series
 from graphql_api.time_range import CalendarUnit, TimeRange
 from tests.api.doubles import services
 from tests.api.tables import MINUTE, START, camera, insert, minute, zone
@@ -36,11 +36,12 @@ def measured(
     *,
     site_id: str | None = None,
     camera_ids: list[str] | None = None,
+    basis: Basis | None = None,
 ) -> EfficiencySeries:
     wanted = Buckets(calendar=bucket) if isinstance(bucket, CalendarUnit) else Buckets(length=bucket)
 
     async def ask() -> EfficiencySeries:
-        return await efficiency_series(made, site_id, camera_ids, span, wanted)
+        return await efficiency_series(made, site_id, camera_ids, span, wanted, basis=basis or Basis())
 
     return asyncio.run(ask())
 

@@ -13,6 +13,17 @@ def test_two_equal_ports_are_refused() -> None:
         LocalSettings(kafka_port=28081)
 
 
+def test_a_port_that_a_further_broker_would_take_is_refused() -> None:
+    LocalSettings(registry_port=29102)
+    with pytest.raises(ValidationError, match="two ports of the local stack are equal"):
+        LocalSettings(registry_port=29102, brokers=3)
+
+
+def test_a_further_broker_without_a_port_is_refused() -> None:
+    with pytest.raises(ValidationError, match="no port above 65535"):
+        LocalSettings(kafka_port=65_530, brokers=3)
+
+
 def test_a_misspelt_setting_is_refused() -> None:
     with pytest.raises(ValidationError, match="kafka_prot"):
         LocalSettings.model_validate({"kafka_prot": 1})

@@ -223,3 +223,35 @@ def test_the_footage_is_the_one_described() -> None:
         stream = container.streams.video[0]
         assert (stream.width, stream.height, stream.average_rate) == (768, 576, 10)
         assert sum(1 for _ in container.demux(stream) if _.size) == 795
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Stack]:
+    """A stack of three brokers."""
+    with stack_folder() as folder:
+        stack = Stack(settings_for_tests(folder, brokers=3, kafka_heap_mb=384))
+        try:
+            stack.up(print, tied=True)
+            yield stack
+        finally:
+            stack.down()
+
+
+@pytest.mark.full
+def test_three_brokers_lose_no_acknowledged_record_when_the_leader_is_killed(cluster: Stack) -> None:
+    admin = AdminClient({"bootstrap.servers": cluster.bootstrap})
+    admin.create_topics([NewTopic(TOPIC, 1, 3)])[TOPIC].result(20)
+    produce(cluster, b"before")
+    leader = admin.list_topics(TOPIC, timeout=20).topics[TOPIC].partitions[0].leader
+    kill(pids(cluster)[cluster.brokers[leader - 1].name])
+    produce(cluster, b"without the leader")
+    assert consume(cluster, 2) == [b"before", b"without the leader"]
+    cluster.up(print, tied=True)
+    assert {line.state for line in cluster.status()} == {"running"}
+
+
+@pytest.mark.full
+def test_down_ends_brokers_that_the_settings_no_longer_name(cluster: Stack) -> None:
+    family = list(pids(cluster).values())
+    Stack(cluster.settings.model_copy(update={"brokers": 1})).down()
+    assert [pid for pid in family if start_time(pid) is not None] == []

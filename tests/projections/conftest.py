@@ -17,6 +17,7 @@ from stream_processors.projections.rules import RULES
 from stream_processors.projections.store import ProjectionStore
 from stream_processors.projections.timescale import TimescaleStore
 from tests.projections.databases import EXTENSIONS, empty, fresh_database, query
+from tests.projections.samples import NOON, appended
 from tests.projections.site import Site
 
 Rows: TypeAlias = list[dict[str, Any]]
@@ -30,10 +31,10 @@ class ReadModel:
         self.store = store
         self.rows = rows
 
-    def project(self, *events: Event, topic: str = TRACKS, partition: int = 0) -> None:
-        """Write events as one batch that follows what is there."""
+    def project(self, *events: Event, topic: str = TRACKS, partition: int = 0, at: int = NOON) -> None:
+        """Write events, appended at that time, as one batch that follows what is there."""
         offset = self.store.next_offset(topic, partition)
-        self.store.write(topic, partition, offset, offset + len(events), events)
+        self.store.write(topic, partition, offset, offset + len(events), appended(*events, at=at))
 
     def row(self, table: str) -> dict[str, Any]:
         """The only row of a table."""

@@ -4,24 +4,33 @@ from typing import Any, TypeVar
 
 from schemas.events import (
     BackloggedObservation,
+    CameraConfigurationApplied,
     CameraConfigured,
     CameraStatusObserved,
     CommandRefused,
     Derived,
+    Event,
     Fault,
+    FramesLost,
     Line,
     LineCrossed,
     Position,
+    RangeRestated,
     RecordRefused,
+    RunAdopted,
     TrackEnded,
     TrackObservation,
     TracksObserved,
+    TracksRestated,
     Zone,
     ZoneEntered,
     ZoneExited,
     ZoneMinuteMeasured,
+    ZoneMinutesRestated,
     ZonesDefined,
+    ZoneVisitsRestated,
 )
+from stream_processors.projections.store import Appended
 
 CAMERA = "entrance"
 NOON = 1_767_268_800_000  # 2026-01-01T12:00:00Z
@@ -34,6 +43,11 @@ AnyDerived = TypeVar("AnyDerived", bound=Derived)
 def at(offset: int, index: int = 0, *, epoch: int = 0) -> Position:
     """A place in the camera's log."""
     return Position(epoch=epoch, partition=0, offset=offset, index=index)
+
+
+def appended(*events: Event, at: int = NOON) -> list[Appended]:
+    """Events as a store is given them, all taken into their topic at the same time."""
+    return [Appended(event, at) for event in events]
 
 
 def _make(kind: type[AnyDerived], defaults: dict[str, Any], given: dict[str, Any]) -> AnyDerived:
@@ -132,3 +146,27 @@ def command_refused(**given: Any) -> CommandRefused:
 
 def record_refused(**given: Any) -> RecordRefused:
     return _make(RecordRefused, {"reason": "UNDECODABLE", "detail": "no frame"}, given)
+
+
+def configuration_applied(**given: Any) -> CameraConfigurationApplied:
+    return _make(CameraConfigurationApplied, {"revision": 1, "reported_at": NOON + 700}, given)
+
+
+def frames_lost(**given: Any) -> FramesLost:
+    defaults = {
+        "session": "s", "first_seq": 7, "last_seq": 9, "records": 3, "first_observed_at": NOON - 900,
+        "last_observed_at": NOON - 700, "dropped_at": NOON, "reason": "SPOOL_FULL",
+    }  # fmt: skip
+    return _make(FramesLost, defaults, given)
+
+
+RANGE: dict[str, Any] = {"run_id": "run-1", "restatement": 1, "range_from": NOON, "range_to": NOON + 3_600_000}
+MARKS: tuple[type[RangeRestated], ...] = (TracksRestated, ZoneVisitsRestated, ZoneMinutesRestated)
+
+
+def restated(mark: type[RangeRestated] = ZoneVisitsRestated, **given: Any) -> RangeRestated:
+    return _make(mark, RANGE, given)
+
+
+def run_adopted(**given: Any) -> RunAdopted:
+    return _make(RunAdopted, RANGE | {"command_id": "a-1", "fold_version": 1, "digest": "d1"}, given)

@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta, timezone
 import psycopg2
 import pytest
 
-from schemas.topics import TRACKS
+from schemas.topics import TRACKS, ZONE_VISITS
 from stream_processors.projections.maintenance import expire
 from stream_processors.projections.timescale import TimescaleStore, libpq_url
 from tests.projections.databases import query
 from tests.projections.samples import (
+    appended,
     line_crossed,
     seen,
     track_ended,
@@ -40,7 +41,7 @@ def store_a_day(url: str, began: int) -> None:
     ]
     with closing(TimescaleStore(url)) as store:
         offset = store.next_offset(TRACKS, 0)
-        store.write(TRACKS, 0, offset, offset + 1, events)
+        store.write(TRACKS, 0, offset, offset + 1, appended(*events))
 
 
 def remove(url: str, now: datetime = NOW) -> bool:
@@ -63,6 +64,22 @@ def test_facts_are_kept_to_the_day(database_of_edition: str, began: int, left: t
     assert query(database_of_edition, COUNTS) == [left]
     assert remove(database_of_edition)
     assert query(database_of_edition, COUNTS) == [left]
+
+
+@pytest.mark.parametrize(("days", "left"), [(29, (1, 1, 1, 2)), (31, (0, 1, 1, 1)), (401, (0, 0, 0, 0))])
+def test_results_of_a_replay_run_are_kept_as_long_as_what_they_would_correct(
+    database: str, days: int, left: tuple[int, ...]
+) -> None:
+    began = NOW - timedelta(days=days)
+    query(database, "INSERT INTO replay_runs (run_id, range_from, range_to) VALUES ('r', %s, %s)", began, NOW)
+    store_a_day(database, int(began.timestamp()) * 1_000)
+    for table in ("tracks", "zone_visits", "zone_minutes"):
+        query(database, f"INSERT INTO run_{table} SELECT 'r', * FROM {table}")
+    for topic in (TRACKS, ZONE_VISITS):
+        query(database, "INSERT INTO run_facts VALUES ('r', 'entrance', %s, 1, 0, '', '')", topic)
+    remove(database)
+    counts = [f"(SELECT count(*) FROM run_{table})" for table in ("tracks", "zone_visits", "zone_minutes", "facts")]
+    assert query(database, f"SELECT {', '.join(counts)}") == [left]
 
 
 def test_days_are_utc_wherever_the_host_is(database_of_edition: str) -> None:

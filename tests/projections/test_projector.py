@@ -9,24 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.events import CameraSilent, Event
+from schemas.patience import REGISTERED_WITHIN_S
 from schemas.registry import MemoryRegistry, RegistryUnavailableError
 from schemas.topics import TRACKS, ZONE_VISITS
 from schemas.wire import Wire
 from stream_processors.projections.errors import TransientError
 from stream_processors.projections.memory import MemoryStore
 from stream_processors.projections.projector import GapError, Projector, SourceRecord, StoppedError, delays
+from stream_processors.projections.store import Appended
+from tests.projections.letters import Letters
 from tests.projections.samples import NOON, at, seen, track_ended, tracks_observed, zone_exited
-
-
-class Letters:
-    """Dead letters as a list."""
-
-    def __init__(self) -> None:
-        self.taken: list[tuple[int, str]] = []
-
-    def set_aside(self, record: SourceRecord, reason: str, detail: str) -> None:
-        assert detail
-        self.taken.append((record.offset, reason))
 
 
 class FaultyStore(MemoryStore):
@@ -38,7 +30,7 @@ class FaultyStore(MemoryStore):
         self.after = after
 
     def write(
-        self, topic: str, partition: int, expected_offset: int, next_offset: int, events: Sequence[Event]
+        self, topic: str, partition: int, expected_offset: int, next_offset: int, events: Sequence[Appended]
     ) -> None:
         fault = self.faults.pop(0) if self.faults else None
         if fault is None or self.after:
@@ -77,7 +69,12 @@ class Bench:
         self.letters = Letters()
         self.waits: list[float] = []
         self.projector = Projector(
-            self.store, Wire(self.registry), self.letters, lambda _topic, _partition: first_offset, wait or self._wait
+            self.store,
+            Wire(self.registry),
+            self.letters,
+            lambda _topic, _partition: first_offset,
+            wait or self._wait,
+            now=lambda: sum(self.waits),
         )
 
     def _wait(self, seconds: float) -> bool:
@@ -194,7 +191,7 @@ def test_a_schema_that_stays_unknown_is_waited_for_and_then_set_aside() -> None:
     bench = Bench()
     bench.projector.project([bench.record(0, b"\0\0\0\0\x63body"), *bench.ended(1)])
     assert bench.letters.taken == [(0, "UNKNOWN_SCHEMA")]
-    assert 3 <= sum(bench.waits) <= 30
+    assert REGISTERED_WITHIN_S <= sum(bench.waits) <= 2 * REGISTERED_WITHIN_S + 1
     assert bench.stored() == [1]
 
 

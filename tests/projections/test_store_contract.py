@@ -5,20 +5,34 @@ import math
 import msgspec
 import pytest
 
-from schemas.events import Derived, Line, Zone
-from schemas.topics import CAMERA_EVENTS, TRACKS, ZONE_VISITS
+from schemas.events import (
+    Derived,
+    Line,
+    RangeRestated,
+    TracksRestated,
+    Zone,
+    ZoneMinutesRestated,
+    ZoneVisitsRestated,
+)
+from schemas.topics import CAMERA_EVENTS, TRACKS, ZONE_MINUTES, ZONE_VISITS
 from stream_processors.projections.errors import BadRowError, FencedError
 from tests.projections.conftest import ReadModel, memory_model
 from tests.projections.samples import (
     CAMERA,
+    MARKS,
     NOON,
     SQUARE,
     TRACK,
+    appended,
     at,
     camera_configured,
     command_refused,
+    configuration_applied,
+    frames_lost,
     line_crossed,
     record_refused,
+    restated,
+    run_adopted,
     seen,
     seen_before,
     status_observed,
@@ -47,6 +61,11 @@ def one_of_each() -> list[Derived]:
         command_refused(position=at(10)),
         record_refused(position=at(11)),
         status_observed(position=at(12), status="SILENT", reason="STALLED"),
+        configuration_applied(position=at(13)),
+        frames_lost(position=at(14)),
+        run_adopted(position=at(15)),
+        zone_exited(position=at(7), restatement=1),
+        restated(position=at(15)),
     ]
 
 
@@ -56,7 +75,7 @@ def one_of_each() -> list[Derived]:
 def test_a_partition_begins_at_offset_zero_and_moves_with_each_write(read_model: ReadModel) -> None:
     store = read_model.store
     assert store.next_offset(TRACKS, 3) == 0
-    store.write(TRACKS, 3, 0, 7, [track_ended()])
+    store.write(TRACKS, 3, 0, 7, appended(track_ended()))
     assert store.next_offset(TRACKS, 3) == 7
     store.write(TRACKS, 3, 7, 9, [])
     assert store.next_offset(TRACKS, 3) == 9
@@ -78,7 +97,7 @@ def test_a_writer_that_expects_another_offset_is_fenced_and_changes_nothing(
     assert read_model.store.next_offset(TRACKS, 0) == 0
     read_model.store.write(TRACKS, 0, 0, 5, [])
     with pytest.raises(FencedError, match=r"aforo\.tracks\.v1/0"):
-        read_model.store.write(TRACKS, 0, expected, expected + 1, [track_ended()])
+        read_model.store.write(TRACKS, 0, expected, expected + 1, appended(track_ended()))
     assert read_model.rows("tracks") == []
     assert read_model.store.next_offset(TRACKS, 0) == 5
 
@@ -132,8 +151,8 @@ def test_the_read_model_does_not_depend_on_the_borders_of_batches(read_model: Re
 def test_one_of_each_makes_the_rows_one_would_count_by_hand(read_model: ReadModel) -> None:
     read_model.project(*one_of_each())
     assert {table: len(rows) for table, rows in read_model.all_rows().items()} == {
-        "track_positions": 3, "tracks": 1, "zone_visits": 1, "line_crossings": 1, "zone_minutes": 1, "cameras": 1,
-        "zones": 2, "lines": 2, "camera_events": 7,
+        "track_positions": 3, "tracks": 1, "zone_visits": 2, "line_crossings": 1, "zone_minutes": 1, "cameras": 1,
+        "zones": 2, "lines": 2, "camera_events": 10, "frames_lost": 1, "restatements": 1,
     }  # fmt: skip
 
 
@@ -184,6 +203,25 @@ def test_beginning_a_visit_twice_changes_nothing(read_model: ReadModel) -> None:
     read_model.project(zone_entered(position=at(12), entry_reason="OTHER"))
     visit = read_model.row("zone_visits")
     assert (visit["entry_reason"], visit["seq"]) == ("CROSSED", 10)
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("entry_first", [True, False])
+def test_a_visit_knows_where_its_entry_stands_in_the_log(
+    read_model: ReadModel, *, together: bool, entry_first: bool
+) -> None:
+    events: list[Derived] = [zone_entered(position=at(10, 2)), zone_exited(position=at(50, 1))]
+    events = events if entry_first else events[::-1]
+    for batch in [events] if together else [[event] for event in events]:
+        read_model.project(*batch)
+    visit = read_model.row("zone_visits")
+    assert (visit["entered_seq"], visit["entered_seq_index"]) == (10, 2)
+    assert (visit["seq"], visit["seq_index"]) == (50, 1)
+
+
+def test_an_entry_that_was_never_stored_has_no_place(read_model: ReadModel) -> None:
+    read_model.project(zone_exited())
+    assert read_model.row("zone_visits").get("entered_seq", -1) == -1
 
 
 def test_a_restated_visit_stands_beside_the_first(read_model: ReadModel) -> None:
@@ -297,6 +335,56 @@ def test_configuration_read_long_after_later_frames_still_counts(read_model: Rea
     camera = read_model.row("cameras")
     assert (camera["name"], camera["site_id"], camera["revision"], camera["zones_revision"]) == ("Entrance", "hq", 1, 1)
     assert (camera["status"], camera["last_seen_at"]) == ("STREAMING", NOON)
+
+
+def test_a_camera_shows_what_it_is_to_do_and_what_its_edge_does(read_model: ReadModel) -> None:
+    masks = (((0.0, 0.0), (0.5, 0.0), (0.5, 0.5)),)
+    wanted = camera_configured(
+        source="rtsp://192.0.2.1/1", credentials="door", target_fps=2.5, masks=masks, position=at(1)
+    )
+    read_model.project(wanted, configuration_applied(position=at(2), error="AUTHENTICATION"), topic=CAMERA_EVENTS)
+    camera = read_model.row("cameras")
+    assert (camera["source"], camera["credentials"], camera["target_fps"]) == ("rtsp://192.0.2.1/1", "door", 2.5)
+    assert camera["masks"] == [[[0.0, 0.0], [0.5, 0.0], [0.5, 0.5]]]
+    assert (camera["applied_revision"], camera["applied_error"], camera["applied_at"]) == (
+        1,
+        "AUTHENTICATION",
+        NOON + 700,
+    )
+
+
+def test_what_the_edge_reported_last_stands_even_when_it_went_back_a_revision(read_model: ReadModel) -> None:
+    reports = [configuration_applied(position=at(n), revision=revision) for n, revision in ((5, 3), (6, 2), (4, 1))]
+    for report in reports:
+        read_model.project(report, topic=CAMERA_EVENTS)
+    assert read_model.row("cameras")["applied_revision"] == 2
+
+
+def test_lost_frames_are_kept_one_row_a_loss(read_model: ReadModel) -> None:
+    unknown = dict.fromkeys(("first_seq", "last_seq", "first_observed_at", "last_observed_at"))
+    losses = [frames_lost(position=at(3)), frames_lost(position=at(9), records=40, reason="SPOOL_DAMAGED", **unknown)]
+    read_model.project(*losses, losses[0], topic=CAMERA_EVENTS)
+    first, second = sorted(read_model.rows("frames_lost"), key=lambda row: row["seq"])
+    assert (first["session"], first["first_seq"], first["last_seq"], first["records"]) == ("s", 7, 9, 3)
+    assert (second["records"], second["first_seq"], second["first_observed_at"]) == (40, None, None)
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_a_mark_says_which_range_of_its_own_topic_is_restated_since_when(
+    read_model: ReadModel, mark: type[RangeRestated]
+) -> None:
+    read_model.project(restated(mark), at=NOON + 5)
+    read_model.project(restated(mark), at=NOON + 900)
+    found = read_model.row("restatements")
+    topics = {TracksRestated: TRACKS, ZoneVisitsRestated: ZONE_VISITS, ZoneMinutesRestated: ZONE_MINUTES}
+    assert (found["topic"], found["restatement"], found["run_id"]) == (topics[mark], 1, "run-1")
+    assert (found["range_from"], found["range_to"], found["restated_at"]) == (NOON, NOON + 3_600_000, NOON + 5)
+
+
+def test_restated_frames_say_nothing_of_how_the_camera_is_doing(read_model: ReadModel) -> None:
+    read_model.project(tracks_observed(tracks=(seen(),), restatement=1))
+    assert read_model.rows("cameras") == []
+    assert read_model.row("track_positions")["restatement"] == 1
 
 
 def test_settings_and_status_never_go_back(read_model: ReadModel) -> None:

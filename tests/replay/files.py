@@ -14,7 +14,8 @@ from schemas.topics import CAMERA_EVENTS, TRACKS, ZONE_MINUTES, ZONE_VISITS, top
 from schemas.wire import to_avro
 from stream_processors.domain.camera import CameraState, LogEntry, step
 from stream_processors.replay.lines import Logged, to_json
-from stream_processors.replay.offline import Plan, replay
+from stream_processors.replay.offline import replay
+from stream_processors.replay.plan import Plan
 from stream_processors.replay.summary import Summary
 
 TOPICS = {
@@ -30,8 +31,8 @@ def lines(records: Iterable[LogRecord]) -> bytes:
     return b"".join(to_json(Logged("", record)) for record in records)
 
 
-def run(log: bytes, folder: Path, plan: Plan = HARMLESS) -> Summary:
-    return replay(io.BytesIO(log), folder, plan)
+def run(log: bytes, folder: Path, plan: Plan = HARMLESS, *, skip_errors: bool = False) -> Summary:
+    return replay(io.BytesIO(log), folder, plan, skip_errors=skip_errors)
 
 
 def said(folder: Path, name: str) -> list[dict[str, Any]]:

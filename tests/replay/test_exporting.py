@@ -17,7 +17,8 @@ from stream_processors.domain.camera import CameraState
 from stream_processors.replay.errors import ExportError
 from stream_processors.replay.exporting import Stored, records, refusals
 from stream_processors.replay.lines import Logged
-from stream_processors.replay.offline import Plan, replay
+from stream_processors.replay.offline import replay
+from stream_processors.replay.plan import Plan
 from stream_processors.runtime.checkpoint import Message, Outgoing
 from tests.replay.files import TOPICS, digests, run
 from tests.runtime.logs import START, frame, make_fold, make_wire, message, signed

@@ -27,7 +27,7 @@ from schemas.events import (
 from stream_processors.replay.containers import write_container
 from stream_processors.replay.errors import InputError, NoDataError
 from stream_processors.replay.lines import Logged
-from stream_processors.replay.offline import Plan
+from stream_processors.replay.plan import Plan
 from stream_processors.replay.shapes import OtherZones, Shapes
 from stream_processors.replay.span import Span
 from tests.domain.walks import (
@@ -51,7 +51,6 @@ IN_AND_OUT = walks(
     (START, 0.5, 0.5), (START + 20_000, 0.5, 0.5), (START + 25_000, 0.9, 0.5), (START + 100_000, 0.9, 0.5)
 )
 VISIT: list[LogRecord] = [define(DESK, vertical("door", 0.8)), *film(every(250, START, START + 100_000), IN_AND_OUT)]
-SKIP = Plan(skip_errors=True)
 few = settings(max_examples=30)  # each folds logs several times
 
 
@@ -164,7 +163,7 @@ def test_a_record_that_does_not_stand_after_the_one_before_it_is_an_error(tmp_pa
     log = placed(frame(1, START), offset=5) + placed(frame(2, START + 1), offset=5)
     with pytest.raises(InputError, match=r"line 2 .*offset 5 after 5"):
         run(log, tmp_path)
-    assert run(log, tmp_path, SKIP).not_records == 1
+    assert run(log, tmp_path, skip_errors=True).not_records == 1
 
 
 @pytest.mark.parametrize("offset", [-1, 2**63])
@@ -188,7 +187,7 @@ def test_a_line_that_is_no_record_ends_the_replay_with_its_number_and_reason(tmp
 
 def test_lines_that_are_no_records_can_be_skipped_and_are_counted(tmp_path: Path) -> None:
     broken = b'{"type":"Nothing"}\n'
-    summary = run(broken + lines(VISIT[:200]) + broken + lines(VISIT[200:]) + broken, tmp_path, SKIP)
+    summary = run(broken + lines(VISIT[:200]) + broken + lines(VISIT[200:]) + broken, tmp_path, skip_errors=True)
     assert summary.not_records == 3
     assert summary.cameras["c1"].digests == digests(folded_by_hand(VISIT))
 
@@ -276,7 +275,7 @@ ELSEWHERE = square("desk", 0.8, 0.25, 1, 0.75)
 
 def test_other_zones_replace_those_of_the_log_from_before_its_first_record(tmp_path: Path) -> None:
     log: list[LogRecord] = [VISIT[0], *VISIT[1:300], define(square("late", 0, 0, 1, 1)), *VISIT[300:]]
-    summary = run(lines(log), tmp_path, Plan(OtherZones(every=Shapes(zones=(ELSEWHERE,)))))
+    summary = run(lines(log), tmp_path, Plan(zones=OtherZones(every=Shapes(zones=(ELSEWHERE,)))))
     wanted = folded_by_hand([define(ELSEWHERE), *VISIT[1:]])
     assert summary.replaced_definitions == 2
     visits = [
@@ -291,7 +290,7 @@ def test_other_zones_replace_those_of_the_log_from_before_its_first_record(tmp_p
 
 def test_other_zones_of_one_camera_leave_the_others_as_they_were(tmp_path: Path) -> None:
     log = [*of_camera("a", VISIT), *of_camera("b", VISIT)]
-    summary = run(lines(log), tmp_path, Plan(OtherZones(cameras={"a": Shapes(), "typo": Shapes()})))
+    summary = run(lines(log), tmp_path, Plan(zones=OtherZones(cameras={"a": Shapes(), "typo": Shapes()})))
     assert summary.cameras["b"].digests == digests(folded_by_hand(of_camera("b", VISIT)))
     assert {each["camera_id"] for each in said(tmp_path, "zone-visits.ndjson")} == {"b"}
     assert summary.cameras_without_records == ["typo"]
@@ -299,7 +298,7 @@ def test_other_zones_of_one_camera_leave_the_others_as_they_were(tmp_path: Path)
 
 def test_tracks_are_the_same_under_any_zones_but_for_what_they_say_of_zones(tmp_path: Path) -> None:
     run(lines(VISIT), tmp_path / "own")
-    run(lines(VISIT), tmp_path / "other", Plan(OtherZones(every=Shapes(zones=(ELSEWHERE,)))))
+    run(lines(VISIT), tmp_path / "other", Plan(zones=OtherZones(every=Shapes(zones=(ELSEWHERE,)))))
 
     def boxes(folder: Path) -> list[list[float]]:
         observed = [msgspec.convert(each, TracksObserved) for each in said(folder, "tracks.ndjson") if "tracks" in each]

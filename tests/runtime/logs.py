@@ -9,8 +9,8 @@ from schemas.registry import MemoryRegistry
 from schemas.signing import Signer, Verifier
 from schemas.topics import CAMERA_LOG
 from schemas.wire import Wire
-from stream_processors.agents.cameras import CameraFold
-from stream_processors.runtime.checkpoint import Headers, Message
+from stream_processors.agents.camera_fold import CameraFold
+from stream_processors.runtime.messages import Headers, Message
 
 START = 1_700_002_799_800  # the third frame opens a UTC hour
 SIGNER = Signer(Ed25519PrivateKey.generate())

@@ -10,20 +10,20 @@ from schemas.events import CameraSnapshot, DefineZones, Position, RecordRefused,
 from schemas.registry import RegistryUnavailableError
 from schemas.topics import CAMERA_EVENTS, CAMERA_SNAPSHOTS, DEAD_LETTERS, TRACKS
 from schemas.wire import Wire, schema_text
-from stream_processors.agents.cameras import HOUR_MS
+from stream_processors.agents.camera_fold import HOUR_MS, Guarded
 from stream_processors.domain.camera import CameraState
 from stream_processors.runtime import snapshots
-from stream_processors.runtime.checkpoint import Message, Outgoing
+from stream_processors.runtime.messages import Message, Outgoing
 from tests.runtime.logs import START, frame, make_fold, make_wire, message, signed
 
 ZONE = Zone(zone_id="z", name="Desk", kind="WORK", polygon=((0.0, 0.0), (1.0, 0.0), (1.0, 1.0)))
 DEFINE = DefineZones(camera_id="c1", command_id="k1", zones=(ZONE,))
 
 
-def apply(wire: Wire, *messages: Message) -> tuple[CameraState, list[Outgoing]]:
+def apply(wire: Wire, *messages: Message) -> tuple[Guarded, list[Outgoing]]:
     """Fold messages from an empty state; the outputs of the last one."""
     fold = make_fold(wire)
-    state, outputs = CameraState("c1"), list[Outgoing]()
+    state, outputs = Guarded(CameraState("c1")), list[Outgoing]()
     for each in messages:
         state, outputs = asyncio.run(fold.apply(state, each))
     return state, outputs
@@ -47,7 +47,10 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_record_that_cannot_be_folded_is_named_kept_and_changes_nothing(name: str, wire: Wire) -> None:
+def test_a_record_that_cannot_be_folded_is_named_kept_and_changes_nothing(
+    name: str, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("schemas.patience.REGISTERED_WITHIN_S", 0.0)
     reason, what, key = REFUSED[name]
     records = {
         "frame": frame(0),
@@ -58,9 +61,9 @@ def test_a_record_that_cannot_be_folded_is_named_kept_and_changes_nothing(name: 
         "malformed": msgspec.structs.replace(frame(0), scores=b"\0\0\0"),
     }
     value = wire.encode(records[what]) if isinstance(what, str) else what
-    before = CameraState("c1")
+    before = Guarded(CameraState("c1"))
     state, outputs = asyncio.run(make_fold(wire).apply(before, message(value, 7, key=key)))
-    assert state is before
+    assert state.camera is before.camera
     letter, named = outputs
     assert letter.topic == DEAD_LETTERS
     assert letter.value == (value or b"")
@@ -111,17 +114,16 @@ def test_the_first_frame_of_an_hour_leaves_the_state_before_it_as_a_snapshot(wir
     assert isinstance(kept, CameraSnapshot)
     assert kept.next_offset == 2
     restored = snapshots.load(kept)
-    assert snapshots.dump(restored, _position(2)) == snapshots.dump(before, _position(2))
+    assert snapshots.dump(restored, _position(2)) == snapshots.dump(before.camera, _position(2))
     _, after = apply(wire, *(message(wire.encode(each), offset) for offset, each in enumerate(records)))
     assert not [output for output in after if output.topic == CAMERA_SNAPSHOTS]
 
 
-def test_a_snapshot_restores_the_state_and_where_to_go_on(wire: Wire) -> None:
+def test_a_snapshot_restores_the_state(wire: Wire) -> None:
     fold = make_fold(wire)
     state, _ = apply(wire, message(wire.encode(frame(0)), 0), message(wire.encode(frame(1)), 1))
     raw = fold.dump(state, 0, 2)
-    restored, next_offset = fold.restore(b"c1", 0, raw)
-    assert next_offset == 2
+    restored = fold.load(b"c1", 0, raw)
     assert fold.dump(restored, 0, 2) == raw
     third = message(wire.encode(frame(2)), 2)
     assert asyncio.run(fold.apply(restored, third))[1] == asyncio.run(fold.apply(state, third))[1]
@@ -129,23 +131,27 @@ def test_a_snapshot_restores_the_state_and_where_to_go_on(wire: Wire) -> None:
 
 def test_a_snapshot_of_another_partition_is_never_used(wire: Wire) -> None:
     fold = make_fold(wire)
-    raw = fold.dump(CameraState("c1"), 3, 2)
+    raw = fold.dump(fold.new(b"c1"), 3, 2)
     with pytest.raises(snapshots.UnusableSnapshotError, match="partition 3"):
-        fold.restore(b"c1", 0, raw)
+        fold.load(b"c1", 0, raw)
+
+
+def test_a_snapshot_of_another_camera_counts_as_damaged(wire: Wire) -> None:
+    fold = make_fold(wire)
+    with pytest.raises(snapshots.DamagedSnapshotError, match="another record"):
+        fold.load(b"c2", 0, fold.dump(fold.new(b"c1"), 0, 2))
 
 
 @pytest.mark.parametrize("change", [{"format": 99}, {"fold_version": 99}])
-def test_a_snapshot_of_newer_code_says_so(change: dict[str, int], wire: Wire) -> None:
-    snapshot = wire.decode(make_fold(wire).dump(CameraState("c1"), 0, 2))
-    assert isinstance(snapshot, CameraSnapshot)
-    with pytest.raises(snapshots.UnusableSnapshotError, match="newer"):
+def test_a_snapshot_of_newer_code_says_so(change: dict[str, int]) -> None:
+    snapshot = snapshots.dump(CameraState("c1"), _position(2))
+    with pytest.raises(snapshots.NewerSnapshotError, match="newer"):
         snapshots.load(msgspec.structs.replace(snapshot, **change))
 
 
-def test_a_damaged_snapshot_is_named(wire: Wire) -> None:
-    snapshot = wire.decode(make_fold(wire).dump(CameraState("c1"), 0, 2))
-    assert isinstance(snapshot, CameraSnapshot)
-    with pytest.raises(snapshots.UnusableSnapshotError, match="damaged"):
+def test_a_damaged_snapshot_is_named() -> None:
+    snapshot = snapshots.dump(CameraState("c1"), _position(2))
+    with pytest.raises(snapshots.DamagedSnapshotError, match="damaged"):
         snapshots.load(msgspec.structs.replace(snapshot, state=snapshot.state[:-3]))
 
 
@@ -167,15 +173,15 @@ class ForgetfulRegistry:
 
 
 def test_while_the_registry_is_away_a_record_waits_and_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stream_processors.agents.cameras.RETRY_S", 0.0)
+    monkeypatch.setattr("stream_processors.agents.intake.RETRY_S", 0.0)
     writer = make_wire()
     value = writer.encode(frame(0))
     (schema_id,) = struct.unpack_from(">I", value, 1)
     registry = ForgetfulRegistry({schema_id: schema_text("FrameObserved")}, absences=3)
     fold = make_fold(_Reading(registry, writer))
-    state, outputs = asyncio.run(fold.apply(CameraState("c1"), message(value, 0)))
+    state, outputs = asyncio.run(fold.apply(Guarded(CameraState("c1")), message(value, 0)))
     assert registry.absences == 0
-    assert state.admission.accepted == 1
+    assert state.camera.admission.accepted == 1
     assert [output.topic for output in outputs if output.topic == DEAD_LETTERS] == []
 
 

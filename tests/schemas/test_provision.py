@@ -10,9 +10,17 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from schemas import provision
-from schemas.provision import PartitionMismatchError, config_of, create_topics
+from schemas.provision import config_of, create_topics
 from schemas.settings import KafkaSettings
-from schemas.topics import CAMERA_EVENTS, CAMERA_LOG, CAMERAS_CHANGELOG, ZONE_MINUTES, TopicSpec, topics
+from schemas.topics import (
+    CAMERA_EVENTS,
+    CAMERA_LOG,
+    CAMERAS_CHANGELOG,
+    ZONE_MINUTES,
+    PartitionMismatchError,
+    TopicSpec,
+    topics,
+)
 
 each_topic = pytest.mark.parametrize("spec", [pytest.param(spec, id=name) for name, spec in topics().items()])
 DAY_MS = 24 * 60 * 60 * 1000

@@ -2,5 +2,6 @@
 
 from alembic import context
 
-context.configure(connection=context.config.attributes["connection"])
+handed = context.config.attributes
+context.configure(connection=handed["connection"], version_table_schema=handed["schema"])
 context.run_migrations()

@@ -1,0 +1,17 @@
+"""A small installation of its own for each test: a camera that folds and a database that follows, on the real broker."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from infra.local.stack import Stack
+from schemas.settings import KafkaSettings
+from tests.replay_runs.installation import Installation
+
+
+@pytest.fixture
+def installation(stack: Stack, kafka: KafkaSettings, topics_exist: None, database: str) -> Iterator[Installation]:
+    """Its cameras and its replays work until the test is over."""
+    del topics_exist
+    with Installation(stack, kafka, database) as running:
+        yield running

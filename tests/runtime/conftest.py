@@ -1,0 +1,40 @@
+"""A broker that a test may spoil: killed, filled with what no other test could live with, or made to refuse records."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from infra.local.kafka import Kafka
+from infra.local.service import start
+from infra.local.stack import READY_WITHIN_S
+from infra.local.tools import ensure_tools
+from schemas.provision import create_topics
+from schemas.settings import KafkaSettings
+from tests.local_stack import settings_for_tests
+
+
+@pytest.fixture(scope="module")
+def own_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    """One broker, with every topic, gone with the module."""
+    broker = Kafka(settings_for_tests(tmp_path_factory.mktemp("kafka")), 1)
+    ensure_tools(install=True, progress=print)
+    if not broker.software.is_dir():
+        broker.install()
+    serve(broker)
+    try:
+        create_topics(KafkaSettings(bootstrap=broker.address))
+        yield broker
+    finally:
+        broker.daemon.stop()
+
+
+@pytest.fixture
+def own_kafka(own_broker: Kafka) -> KafkaSettings:
+    """How to reach it."""
+    return KafkaSettings(bootstrap=own_broker.address)
+
+
+def serve(broker: Kafka) -> None:
+    """Start the broker and return when it serves."""
+    start(broker, tied=True)
+    broker.daemon.await_ready(broker.problem, READY_WITHIN_S)
