@@ -15,12 +15,13 @@ from aforo.lag import FOLD_GROUP, ends
 from aforo.settings import Settings
 from schemas.registry import HttpRegistry, RegistryUnavailableError
 from schemas.settings import KafkaSettings
-from schemas.topics import CAMERA_EVENTS, CAMERA_LOG, topics
+from schemas.topics import CAMERA_EVENTS, CAMERA_LOG
 from schemas.wire import UndecodableError, Wire
 from stream_processors.replay.containers import write_container
 from stream_processors.replay.errors import ExportError
 from stream_processors.replay.exporting import Stored, records, refusals
 from stream_processors.replay.lines import Logged, to_json
+from stream_processors.runtime.partitioning import Partitioning
 
 POLL_S = 10.0
 
@@ -52,7 +53,7 @@ def exported(kafka: KafkaSettings, wire: Wire, cameras: frozenset[str]) -> Itera
         refused = refusals(
             _messages(consumer, ends(AdminClient(kafka.client()), [CAMERA_EVENTS], range(kafka.partitions))), wire
         )
-        yield from records(_messages(consumer, folded), wire, topics()[CAMERA_LOG].epoch, refused, cameras)
+        yield from records(_messages(consumer, folded), wire, Partitioning.of(kafka), refused, cameras)
     finally:
         consumer.close()
 

@@ -1,7 +1,7 @@
 """`aforo replay`: what was asked for as a plan, a bar while it is carried out, and what came of it for people."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from aforo import difference_report
 from aforo.settings import Settings
 from stream_processors.replay import engine, offline, parts
 from stream_processors.replay.engine import Log
@@ -18,6 +19,7 @@ from stream_processors.replay.errors import NoDataError, ReplayError
 from stream_processors.replay.lines import moment
 from stream_processors.replay.plan import Parameters, Plan, Source
 from stream_processors.replay.shapes import OtherZones, read_zones
+from stream_processors.replay.sides import folder_difference
 from stream_processors.replay.sinks import Progress as Tell
 from stream_processors.replay.span import Span
 from stream_processors.replay.summary import Summary
@@ -54,6 +56,23 @@ def from_kafka(settings: Settings, folder: Path, plan: Plan, console: Console, *
             raise
         parts.publish(under_way, summary)
     _show(summary, folder, console)
+
+
+def side_by_side(
+    carry_out: Callable[[Path, Plan], None], folder: Path, plan: Plan, versus: str, console: Console
+) -> None:
+    """Carry a plan out under other zones (a file's, or `log`: those of the log) and as it is, and show what differs.
+
+    Raises:
+        click.ClickException: it cannot be done; the message says why and what to do.
+    """
+    with told():
+        other = OtherZones() if versus == "log" else read_zones(Path(versus))
+    before, after = folder / "before", folder / "after"
+    carry_out(before, msgspec.structs.replace(plan, zones=other))
+    carry_out(after, plan)
+    with told():
+        difference_report.show(folder_difference(before, after), console)
 
 
 def plan(

@@ -2,12 +2,12 @@
 
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
 
-from benchmarks import detector, fold, fold_growth, fold_memory
+from benchmarks import backlog, detector, fold, fold_growth, fold_memory, latency, soak
 from infra.local.footage import vtest
 from infra.local.settings import LocalSettings
 
@@ -16,6 +16,9 @@ More, each with its own --help or docstring:
   python -m benchmarks.tracking --data DIR --output DIR   accuracy and speed on MOTChallenge data
   python -m benchmarks.projector DATABASE_URL             positions a second into an empty, migrated database
   python -m benchmarks.api                                CPU of the hot GraphQL queries
+  python -m benchmarks latency [--seconds 60]             camera log to tracks through the real cameras app, p50 and p99
+  python -m benchmarks backlog [--minutes 1]              how fast a worker drains what was queued
+  python -m benchmarks soak [--minutes 30]                memory of the processes, minute by minute, and its slope
   python -m benchmarks.fold_growth FILE.svg               growth with people, zones and cameras, as a plot too
   AFORO_DEMO_SECONDS=75 make demo                         latency from capture to a WebSocket client
 """
@@ -34,16 +37,25 @@ def _fold() -> None:
 
 
 PARTS: dict[str, Callable[[], None]] = {"detector": _detector, "fold": _fold}
+WITH_SERVERS: dict[str, Callable[[Sequence[str]], None]] = {
+    "backlog": backlog.main,
+    "latency": latency.main,
+    "soak": soak.main,
+}
 
 
-@click.command(help=__doc__)
-@click.argument("parts", nargs=-1, type=click.Choice(list(PARTS)))
-def main(parts: tuple[str, ...]) -> None:
-    """Print every table, or those of some parts."""
+@click.command(help=__doc__, context_settings={"ignore_unknown_options": True})
+@click.argument("part", required=False, type=click.Choice([*PARTS, *WITH_SERVERS]))
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def main(part: str | None, options: tuple[str, ...]) -> None:
+    """Print every table that needs no server, or one part; options are the part's own."""
     print(f"{_processor()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    for part in parts or PARTS:
+    if part in WITH_SERVERS:
+        WITH_SERVERS[part](options)
+        return
+    for name in [part] if part else PARTS:
         print()
-        PARTS[part]()
+        PARTS[name]()
     print(OTHERS)
 
 

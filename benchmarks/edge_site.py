@@ -78,7 +78,8 @@ class Camera:
 
     def start(self) -> None:
         """Return when it serves."""
-        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)
+        # It ends with its input, so it cannot outlive this process.
+        self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         self._process.stdout.readline()
 
@@ -117,9 +118,9 @@ class Site:
         """How many records the broker has not acknowledged."""
         self._wire = Wire(MemoryRegistry())
         self._folder = folder
-        AdminClient(self.kafka.client()).create_topics(
-            [NewTopic(TOPIC, PARTITIONS, 1, config={"message.timestamp.type": "LogAppendTime"})]
-        )[TOPIC].result(15)
+        admin = AdminClient(self.kafka.client())  # which must outlive its answer
+        topic = NewTopic(TOPIC, PARTITIONS, 1, config={"message.timestamp.type": "LogAppendTime"})
+        admin.create_topics([topic])[TOPIC].result(30)
 
     @property
     def kafka(self) -> KafkaSettings:

@@ -70,13 +70,13 @@ class Footage(rtsp.source.Source):  # type: ignore[misc]  # the library is untyp
 
 
 def main(port: int, video: str) -> None:
-    """Serve until killed."""
+    """Serve until the input ends."""
     with Footage(port, encoded(video)) as source:
         source.wait_ready()
         source.wait_encoding_started()
         sys.stdout.write("ready\n")
         sys.stdout.flush()
-        source.serve_forever()
+        sys.stdin.read()
 
 
 if __name__ == "__main__":

@@ -1,13 +1,16 @@
 """How many positions a second the projector's store takes, beside raw COPY of the same rows into a bare table.
 
-Run it with the address of an empty, migrated database: `python -m benchmarks.projector DATABASE_URL`. It leaves rows behind.
+Run it with the address of an empty, migrated database on this machine: `python -m benchmarks.projector DATABASE_URL`. It leaves
+rows behind. Processor time is that of this process and of its connection's server process; it depends less on what else runs.
 """
 
 import io
+import os
 import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 
 import psycopg2
 
@@ -48,18 +51,27 @@ def _frame(camera_id: str, observed_at: int) -> TracksObserved:
     )  # fmt: skip
 
 
-def measure(label: str, batches: list[list[TracksObserved]], write: Callable[[list[TracksObserved]], int]) -> None:
-    """Print observations and rows a second, and this process's share of the time."""
-    began, used = time.perf_counter(), time.process_time()
+def measure(
+    label: str, batches: list[list[TracksObserved]], write: Callable[[list[TracksObserved]], int], server: int
+) -> None:
+    """Print observations and rows a second, and microseconds of processor time an observation."""
+    began, client, backend = time.perf_counter(), time.process_time(), cpu_s(server)
     rows = sum(write(batch) for batch in batches)
-    seconds, cpu = time.perf_counter() - began, time.process_time() - used
+    seconds = time.perf_counter() - began
     observations = sum(len(batch) for batch in batches) * PEOPLE
-    print(f"{label:60} {observations / seconds:12,.0f} {rows / seconds:12,.0f} {cpu / seconds:9.0%}")
+    used = [1e6 * spent / observations for spent in (time.process_time() - client, cpu_s(server) - backend)]
+    print(f"{label:54} {observations / seconds:11,.0f} {rows / seconds:11,.0f} {used[0]:9.1f} {used[1]:9.1f}")
+
+
+def cpu_s(pid: int) -> float:
+    """Processor seconds of a process so far: fields 14 and 15 of proc(5)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def main(database_url: str) -> None:
     """Measure the store at two frame rates, then the yardstick."""
-    print(f"{'':60} {'observed/s':>12} {'rows/s':>12} {'client':>9}")
+    print(f"{'':54} {'observed/s':>11} {'rows/s':>11} {'client us':>9} {'server us':>9}")
     start = time.time_ns() // 1_000_000 // 86_400_000 * 86_400_000
     with (
         closing(TimescaleStore(database_url)) as store,
@@ -69,8 +81,17 @@ def main(database_url: str) -> None:
             length = FRAMES * frame_ms
             batches = [frames(start + number * length, frame_ms) for number in range(BATCHES)]
             start += BATCHES * length
-            measure(f"store, {label}", batches, lambda batch: _through_store(store, batch))
+            store.next_offset(TRACKS, 0)
+            measure(f"store, {label}", batches, lambda batch: _through_store(store, batch), _backend(connection))
         _yardstick(connection, batches)
+
+
+def _backend(connection: psycopg2.extensions.connection) -> int:
+    """The server process of the store."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SELECT pid FROM pg_stat_activity WHERE application_name = 'aforo-projector'")
+        ((pid,),) = cursor.fetchall()
+    return int(pid)
 
 
 def _through_store(store: TimescaleStore, batch: list[TracksObserved]) -> int:
@@ -94,11 +115,14 @@ def _yardstick(connection: psycopg2.extensions.connection, batches: list[list[Tr
             )
         return len(batch) * PEOPLE
 
-    measure("yardstick: encoded before, raw COPY, no index, no log", batches, copy)
+    label = "yardstick: encoded before, raw COPY, no index, no log"
+    measure(label, batches, copy, connection.info.backend_pid)
 
 
 def _encoded(batch: list[TracksObserved]) -> bytes:
-    rows: list[Row] = [row for event in batch for rule, row in rows_of(event, event.observed_at) if rule is TRACK_POSITION]
+    rows: list[Row] = [
+        row for event in batch for rule, row in rows_of(event, event.observed_at) if rule is TRACK_POSITION
+    ]
     return copy_data(tuple(TRACK_POSITION.types.values()), rows)
 
 

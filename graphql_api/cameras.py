@@ -12,7 +12,7 @@ from graphql_api.nodes import KeyedNode
 from graphql_api.pagination import DEFAULT_FIRST, Connection, Keyset, checked_first
 from graphql_api.sites import Site
 from graphql_api.sql.cameras import cameras_page
-from graphql_api.zones import Line, Zone, line_of, zone_of
+from graphql_api.zones import Line, Point, Zone, line_of, points_of, zone_of
 
 CAMERAS = Keyset("cameras", camera_id=str)
 
@@ -56,6 +56,15 @@ class Camera(KeyedNode):
     last_seen_at: datetime | None = strawberry.field(description="Event time of the last accepted frame.")
     width: int | None = strawberry.field(description="Of its frames, in pixels.")
     height: int | None
+    source: str = strawberry.field(description="Address its edge is to read; empty: the edge's own settings decide.")
+    credentials: str = strawberry.field(description="Name of the secret its edge is to use; never the secret.")
+    target_fps: float | None = strawberry.field(
+        description="Detections a second; null: the edge's own settings decide."
+    )
+    masks: list[list[Point]] = strawberry.field(description="Privacy masks, blackened before detection.")
+    applied_revision: int = strawberry.field(description="The revision its edge spoke of last; 0: it said nothing yet.")
+    applied_error: str = strawberry.field(description="Why the edge could not apply that revision; empty: it did.")
+    applied_at: datetime | None = strawberry.field(description="When the edge said so, by its own clock.")
     frames_accepted: float = strawberry.field(description="Frames folded so far; a whole number.")
     frames_refused: list[RefusedFrames]
 
@@ -94,6 +103,7 @@ def camera_of(row: RowMapping) -> Camera:
     refused = fields.pop("refused")
     return Camera(
         frames_accepted=fields.pop("accepted"),
+        masks=[points_of(mask) for mask in fields.pop("masks")],
         frames_refused=[RefusedFrames(reason=reason, frames=count) for reason, count in sorted(refused.items())],
         **fields,
     )

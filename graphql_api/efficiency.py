@@ -59,7 +59,7 @@ class CameraRevisions:
     """Which zone sets of a camera were in force in the range."""
 
     camera_id: strawberry.ID
-    revisions: list[int]
+    revisions: list[int] = strawberry.field(description="Below zero: the zones of an adopted replay run.")
 
 
 @output

@@ -235,8 +235,8 @@ def run_of(row: RowMapping) -> ReplayRun:
         stored_shifts=row["shifts"],
         track_timeout_ms=row["parameters"].get("track_timeout_ms"),
         max_gap_ms=row["parameters"].get("max_gap_ms"),
-        camera_ids_seen=None if summary is None else summary["cameras"],
-        open_visits=None if summary is None else summary["replay"]["open_visits"],
+        camera_ids_seen=None if summary is None else list(summary["cameras"]),
+        open_visits=None if summary is None else summary["open_visits"],
         difference=None if summary is None else _difference(row["run_id"], summary),
     )
 

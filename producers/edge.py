@@ -26,7 +26,7 @@ from schemas.events import CameraConfigured, CameraStatusChanged
 logger = structlog.get_logger(__name__)
 
 TURN_S = 0.1
-FLUSH_S = 10.0
+FLUSH_S = 3.0
 _NOTHING_SAID: Mapping[str, CameraConfigured] = {}
 _GOOD_ENDS = {"SHUTDOWN", "END_OF_STREAM"}
 
@@ -84,8 +84,14 @@ def run_edge(
         model = detector or make_detector(settings)
         house = ThreadHouse(model, recorder.record, embedder=make_embedder(settings), make_source=make_source)
     views.ask = house.watch
-    logger.info("edge starts", site=settings.site, cameras=len(settings.cameras), isolation=settings.isolation)
-    with closing(house), serving_pictures(settings.pictures, views, clock):
+    with closing(house), serving_pictures(settings.pictures, views, clock) as pictures_port:
+        logger.info(
+            "edge starts",
+            site=settings.site,
+            cameras=len(settings.cameras),
+            isolation=settings.isolation,
+            pictures_port=pictures_port,
+        )
         supervisor = Supervisor(house, clock)
         while not stop.is_set() and (remote is not None or not supervisor.over):
             supervisor.want(configuration.wanted())

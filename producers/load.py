@@ -19,7 +19,7 @@ STALE_SHARE = 0.1
 """More frames that nobody came to than that: too many are asked for."""
 DECREASE, INCREASE_FPS = 0.8, 0.25
 TURN_S = 30.0
-"""A camera that rests does so for so long."""
+"""So often one of the cameras that rest is relieved."""
 CALM_TICKS = 10
 """So many ticks without overload before one more camera is looked at again."""
 
@@ -71,9 +71,12 @@ def _less(load: Load, most_looked: int, cameras: int) -> Load:
 
 
 def resting(load: Load, cameras: Collection[str], now: float) -> frozenset[str]:
-    """The cameras whose turn it is to rest at this moment (monotonic seconds)."""
+    """The cameras whose turn it is to rest at this moment (monotonic seconds).
+
+    With each turn one camera is relieved by the next: whoever is looked at is looked at for as long as can be.
+    """
     order = sorted(cameras)
-    first = int(now / TURN_S) * load.resting
+    first = int(now / TURN_S)
     return frozenset(order[(first + index) % len(order)] for index in range(min(load.resting, len(order))))
 
 

@@ -17,6 +17,7 @@ from schemas.signing import Verifier
 from schemas.topics import CAMERA_LOG, CAMERA_SNAPSHOTS, DEAD_LETTERS
 from schemas.wire import Wire
 from stream_processors.agents.camera_fold import CameraFold
+from stream_processors.runtime.partitioning import Partitioning
 
 __all__ = ["Account", "audit"]
 
@@ -36,7 +37,7 @@ def audit(kafka: KafkaSettings, wire: Wire, verifier: Verifier, database_url: st
         folded = readers.folded()
         derived, letters = readers.ends(DERIVED), readers.ends([DEAD_LETTERS])
     by_partition = {partition: offset for (_, partition), offset in folded.items()}
-    refolded = refold(records(kafka, folded), CameraFold(wire, verifier), wire)
+    refolded = refold(records(kafka, folded), CameraFold(wire, verifier, Partitioning.of(kafka)), wire)
     seen = published(records(kafka, derived), wire, by_partition)
     found = [letter_of(each.partition, each) for each in records(kafka, letters)]
     of_the_log = {each for each in found if each.topic == CAMERA_LOG and each.offset < by_partition[each.partition]}

@@ -93,8 +93,8 @@ def _refusal(before: CameraState, after: CameraState) -> str | None:
 
 
 def _is_frame(wire: Wire, value: bytes | None) -> bool:
-    """Whether a record is a frame; one that cannot be read is none."""
+    """Whether a record is a frame; one that could not be read is none."""
     try:
-        return isinstance(wire.decode(value), FrameObserved)
+        return wire.knows(value) and isinstance(wire.decode(value), FrameObserved)
     except UndecodableError:
         return False

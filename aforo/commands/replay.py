@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,6 +36,11 @@ def with_rules(command: Command) -> Command:
 @click.option("--output", "folder", type=FOLDER, help="The folder for what the fold says.")
 @with_rules
 @click.option(
+    "--versus",
+    metavar="FILE|log",
+    help="Replay under these zones too, or under those of the log, and show what differs; into two folders in --output.",
+)
+@click.option(
     "--offsets",
     multiple=True,
     metavar="P:A-B",
@@ -64,6 +70,7 @@ def replay(
     *,
     log: Path | None,
     folder: Path | None,
+    versus: str | None,
     from_tracks: str,
     jobs: int | None,
     on_error: str,
@@ -77,22 +84,30 @@ def replay(
     \b
       aforo replay --from 2026-01-31T08:00:00Z --to 2026-01-31T18:00:00Z --output as-it-was/
       aforo replay --from 2026-01-31T08:00:00Z --to 2026-01-31T18:00:00Z --zones zones.json --output what-if/
+      aforo replay --from 2026-01-31T00:00:00Z --to 2026-02-01T00:00:00Z --camera door --zones zones.json --versus log --output compared/
     """  # noqa: D301 - click's mark for lines that are kept as they are
     if context.invoked_subcommand is not None:
         return
     if folder is None:
         raise click.UsageError("--output is needed: the folder for what the fold says")
+    if log is not None and from_tracks == "always":
+        raise click.UsageError("--from-tracks is for Kafka; a log file holds no tracks")
     from aforo import replay as replays  # noqa: PLC0415 - no command loads another's libraries
 
     plan = replays.plan(**rules)
-    if log is not None:
-        replays.from_file(log, folder, plan, console, skip_errors=on_error == "skip")
+    if log is None:
+        plan = replays.with_source(plan, from_tracks)
+        carry_out = partial(_from_kafka, jobs=jobs or os.cpu_count() or 1)
     else:
-        _from_kafka(folder, replays.with_source(plan, from_tracks), jobs or os.cpu_count() or 1)
+        carry_out = partial(replays.from_file, log, console=console, skip_errors=on_error == "skip")
+    if versus is None:
+        carry_out(folder, plan)
+    else:
+        replays.side_by_side(carry_out, folder, plan, versus, console)
 
 
 @with_settings
-def _from_kafka(settings: Settings, folder: Path, plan: Any, jobs: int) -> None:
+def _from_kafka(settings: Settings, folder: Path, plan: Any, *, jobs: int) -> None:
     from aforo import replay as replays  # noqa: PLC0415 - as above
 
     replays.from_kafka(settings, folder, plan, console, jobs=jobs)

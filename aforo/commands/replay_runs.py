@@ -221,5 +221,5 @@ def _summary(run: "RowMapping") -> dict[str, Any]:
         return {}
     changes = ", ".join(f"{count:,} {name.lower()}" for name, count in summary["changes"].items())
     return {
-        "seen": ", ".join(summary["cameras"]), "visits": changes or "none", "open visits": summary["replay"]["open_visits"],
+        "seen": ", ".join(summary["cameras"]), "visits": changes or "none", "open visits": summary["open_visits"],
     }  # fmt: skip

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, RowMapping
 from graphql_api.sql.rows import following, rows
 
 _COLUMNS = """camera_id, site_id, name, enabled, revision, max_gap_ms, track_timeout_ms, zones_revision,
-    status, status_reason, last_seen_at, width, height, accepted, refused"""
+    status, status_reason, last_seen_at, width, height, accepted, refused,
+    source, credentials, target_fps, masks, applied_revision, applied_error, applied_at"""
 
 
 def cameras_by_id(connection: Connection, camera_ids: Sequence[str]) -> Sequence[RowMapping]:

@@ -85,8 +85,11 @@ class CameraFold:
 
     def dump(self, state: Guarded, partition: int, next_offset: int) -> bytes:
         """The camera's state for the changelog."""
-        snapshot = snapshots.dump(state.camera, self._position(partition, next_offset))
-        return msgspec.msgpack.encode((state.poisoned, self._wire.encode(snapshot)))
+        return msgspec.msgpack.encode((state.poisoned, self.snapshot(state, partition, next_offset)))
+
+    def snapshot(self, state: Guarded, partition: int, next_offset: int) -> bytes:
+        """The camera's state as a CameraSnapshot."""
+        return self._wire.encode(snapshots.dump(state.camera, self._position(partition, next_offset)))
 
     async def apply(
         self, state: Guarded, message: Message, refused: Refused | None = None
@@ -108,7 +111,7 @@ class CameraFold:
         """The hourly snapshots of a partition."""
         for message in log.read({(CAMERA_SNAPSHOTS, partition): log.bounds(CAMERA_SNAPSHOTS, partition)}):
             event = self._wire.decode(message.value)
-            if isinstance(event, CameraSnapshot):
+            if isinstance(event, CameraSnapshot) and event.epoch == self._partitioning.present:
                 snapshot = msgspec.msgpack.encode((0, message.value))  # no poison: the frame that follows was folded
                 yield event.camera_id.encode(), event.next_offset, snapshot
 

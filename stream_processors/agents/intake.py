@@ -16,6 +16,8 @@ RETRY_S = 1.0
 # More than any detector yields; beyond it one frame could hold a worker up for seconds.
 MAX_DETECTIONS = 500
 _SCORE_BYTES = 4
+# Why nobody knew it is for the log only: a record that is judged again after a crash must be refused in the same words.
+UNKNOWN_SCHEMA = "its schema id is not registered, or the registry did not answer"
 
 log = structlog.get_logger()
 
@@ -73,7 +75,8 @@ class Intake:
                 log.warning("waiting for the schema registry", error=str(error), **place(message))
                 await asyncio.sleep(RETRY_S)
             except UnknownSchemaError as error:
-                raise RefusedError("UNKNOWN_SCHEMA", str(error)) from error
+                log.warning("unknown schema", error=str(error), **place(message))
+                raise RefusedError("UNKNOWN_SCHEMA", UNKNOWN_SCHEMA) from error
             except UndecodableError as error:
                 raise RefusedError("UNDECODABLE", str(error)) from error
 
@@ -86,10 +89,15 @@ class Intake:
             raise RefusedError("EXPIRED", str(error)) from error
 
 
+def detections_of(frame: FrameObserved) -> int:
+    """How many a frame has, before anybody has looked whether its arrays fit."""
+    return len(frame.scores) // _SCORE_BYTES
+
+
 def _check_frame(frame: FrameObserved, *, quarantined: bool) -> None:
     if quarantined:
         raise _quarantined()
-    detections = len(frame.scores) // _SCORE_BYTES
+    detections = detections_of(frame)
     if detections > MAX_DETECTIONS:
         raise RefusedError("POISON", f"{detections} detections in a frame; at most {MAX_DETECTIONS} are taken")
 

@@ -25,9 +25,10 @@ from stream_processors.projections.errors import TransientError
 from stream_processors.projections.maintenance import expire
 from stream_processors.projections.projector import Projector, SourceRecord, delays
 from stream_processors.projections.timescale import TimescaleStore
-from stream_processors.runtime.checkpoint import Message
+from stream_processors.runtime import fail_points
 from stream_processors.runtime.dead_letters import dead_letter
 from stream_processors.runtime.faust_app import make_app, raw_topic, run_worker
+from stream_processors.runtime.messages import Message
 
 APP = "aforo-projector"
 TOPICS = (TRACKS, ZONE_VISITS, ZONE_MINUTES, CAMERA_EVENTS)
@@ -80,6 +81,7 @@ class TopicAgent:
             await loop.run_in_executor(self._thread, self._projector.project, records)
             for event in batch:
                 event.ack()
+            fail_points.reached("after-ack")
 
 
 def projector_app(kafka: KafkaSettings, wire: Wire, database_url: str, *, instance: str = "") -> faust.App:

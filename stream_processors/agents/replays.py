@@ -66,7 +66,7 @@ class Replays:
         self._jobs = jobs
 
     def work(self) -> bool:
-        """Do what the oldest waiting run asks for; False when none asks for anything.
+        """Do what the run that waits longest asks for; False when none asks for anything.
 
         Raises:
             TransientError, ConnectionError: something is away; what was begun is begun anew the next time.
@@ -102,6 +102,7 @@ class Replays:
         try:
             summary, ends = self._results(run, attempt)
         except (BrokerError, InterruptedReplayError) as error:
+            self._store.progress(attempt, 0.0, f"it is begun again: {error}")
             raise TransientError("kafka", str(error)) from error
         except ReplayError as error:
             self._store.failed(attempt, str(error))

@@ -18,7 +18,7 @@ from schemas.patience import NotYetError, PatientReader
 from schemas.wire import UndecodableError, UnknownSchemaError, Wire
 from stream_processors.projections.errors import BadRowError, FencedError, TransientError
 from stream_processors.projections.store import Appended, ProjectionStore
-from stream_processors.runtime import metrics
+from stream_processors.runtime import fail_points, metrics
 
 _FIRST_DELAY_S = 0.2
 _LONGEST_DELAY_S = 15.0
@@ -179,6 +179,7 @@ class Projector:
 
     def _store_span(self, events: list[Appended], span: Span) -> None:
         self._patiently(lambda: self._store.write(*span, events))
+        fail_points.reached("after-rows")
         self._next[span.topic, span.partition] = span.end
 
     def _patiently(self, action: Callable[[], Result]) -> Result:

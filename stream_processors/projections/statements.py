@@ -42,6 +42,15 @@ ON CONFLICT (camera_id, zone_id, hour, zones_revision, restatement) DO UPDATE SE
     dwell_from_300s = excluded.dwell_from_300s
 """
 
+# After the count of partitions has grown, a camera's history lies in two of them, and the later part may be read first: then
+# the record that ends a revision is there already when the revision comes.
+_END_LATE = sql.SQL("""
+UPDATE {table} AS late SET valid_to = timestamptz 'epoch' + (body ->> 'effective_at')::bigint * interval '1 millisecond'
+FROM camera_events AS next
+WHERE next.camera_id = late.camera_id AND next.type = 'ZonesDefined' AND (body ->> 'revision')::int = late.zones_revision + 1
+  AND late.valid_to IS NULL AND (late.camera_id, late.zones_revision) IN (SELECT camera_id, zones_revision FROM {stage})
+""")
+
 _STAGE = sql.SQL("CREATE TEMP TABLE {stage} ON COMMIT DELETE ROWS AS SELECT {columns} FROM {table} WITH NO DATA")
 _COPY = sql.SQL("COPY {stage} ({columns}) FROM STDIN (FORMAT binary)")
 _INSERT = sql.SQL("INSERT INTO {table} ({columns}) SELECT {columns} FROM {source} ON CONFLICT ({key}) DO NOTHING")
@@ -76,6 +85,11 @@ def apply(rule: Rule) -> sql.Composed:
 def apply_from(source: sql.Identifier, rule: Rule) -> sql.Composed:
     """Brings the rows of any table with the rule's columns, one row of each key, into the rule's table."""
     return _APPLY[rule.creates, bool(rule.guard)].format(source=source, **_parts(rule))
+
+
+def end_late(rule: Rule) -> sql.Composed:
+    """Ends what is staged of zones or lines where a later revision is known already."""
+    return _END_LATE.format(table=sql.Identifier(rule.table), stage=_stage(rule))
 
 
 def _stage(rule: Rule) -> sql.Identifier:

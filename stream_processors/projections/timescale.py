@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg2
-from psycopg2 import errors
+from psycopg2 import errors, sql
 from psycopg2.extensions import connection as Connection  # noqa: N812 - a class in spite of its name
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - the same
 from sqlalchemy import make_url
@@ -21,8 +21,9 @@ from stream_processors.projections import statements
 from stream_processors.projections.binary import copy_data
 from stream_processors.projections.errors import BadRowError, FencedError, TransientError
 from stream_processors.projections.rows import rows_of
-from stream_processors.projections.rules import RULES, ZONE_MINUTE, Row, Rule, merged
+from stream_processors.projections.rules import LINE_DEFINED, RULES, ZONE_DEFINED, ZONE_MINUTE, Row, Rule, merged
 from stream_processors.projections.store import Appended
+from stream_processors.runtime import fail_points
 
 CONSUMER = "projector"
 # A dead peer is noticed within seconds and a busy server is given minutes. A worker that froze inside a transaction loses
@@ -45,6 +46,13 @@ _TRANSIENT = (
     errors.UndefinedTable,
     errors.ReadOnlySqlTransaction,
 )
+
+# What follows from the rows of a rule, once all rows of a batch are there.
+_AFTERWARDS: dict[Rule, str | sql.Composed] = {
+    ZONE_MINUTE: statements.SUM_HOURS,
+    ZONE_DEFINED: statements.end_late(ZONE_DEFINED),
+    LINE_DEFINED: statements.end_late(LINE_DEFINED),
+}
 
 
 class TimescaleStore:
@@ -82,8 +90,9 @@ class TimescaleStore:
             for rule, data in batch.items():
                 cursor.copy_expert(statements.copy(rule), io.BytesIO(data))
                 cursor.execute(statements.apply(rule))
-            if ZONE_MINUTE in batch:
-                cursor.execute(statements.SUM_HOURS)
+            for rule in _AFTERWARDS.keys() & batch.keys():
+                cursor.execute(_AFTERWARDS[rule])
+            fail_points.reached("in-transaction")
 
     def close(self) -> None:
         """Close the connection, if there is one."""

@@ -102,7 +102,19 @@ def _compared(topics: Topics, adopted: RunAdopted, facts: Facts, end: int) -> tu
     """What is wrong, or why that cannot be known."""
     if adopted.fold_version != FOLD_VERSION:
         return None, f"made by fold version {adopted.fold_version}, and this is version {FOLD_VERSION}"
-    run, digests, replayed = PartitionRun(topics, _plan(adopted), end), Digests(), Facts()
+    plan = _plan(adopted)
+    wrong, unknown = _recomputed(topics, adopted, plan, facts, end)
+    if wrong is None or plan.source == "tracks":
+        return wrong, unknown
+    # What the record of an adoption does not tell, its digest does.
+    again, _ = _recomputed(topics, adopted, msgspec.structs.replace(plan, judge_again=True), facts, end)
+    return (None if again is None else wrong), unknown
+
+
+def _recomputed(
+    topics: Topics, adopted: RunAdopted, plan: Plan, facts: Facts, end: int
+) -> tuple[str | None, str | None]:
+    run, digests, replayed = PartitionRun(topics, plan, end), Digests(), Facts()
     run.begin()
     for _, reported in run.steps(lambda *_: None):
         for said in reported:

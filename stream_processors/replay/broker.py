@@ -43,7 +43,7 @@ class KafkaBroker:
 
     def since(self, topic: str, partition: int, appended_at: int) -> int:
         """The first offset appended at or after a moment, UTC ms; the end where there is none."""
-        return self._asked(topic, lambda reader: reader.since(topic, partition, max(appended_at, 0)))
+        return self._asked(topic, lambda reader: reader.since(topic, {partition: max(appended_at, 0)})[partition])
 
     def committed(self, topic: str, group: str) -> dict[int, int]:
         """How far a group has acknowledged each partition; 0 where it never did. The group does not notice."""

@@ -14,6 +14,7 @@ from schemas.topics import CAMERA_LOG
 from schemas.wire import Wire
 from stream_processors.replay.broker import KafkaBroker
 from stream_processors.replay.digests import Digests
+from stream_processors.replay.digests import merged as merged_digests
 from stream_processors.replay.errors import BrokerError, NoDataError
 from stream_processors.replay.folding import Folded, Said
 from stream_processors.replay.partition import PartitionReplay
@@ -23,6 +24,7 @@ from stream_processors.replay.sinks import Progress, Sinks
 from stream_processors.replay.starts import find
 from stream_processors.replay.streams import Topics
 from stream_processors.replay.summary import Summary, Tally, merged, summarise
+from stream_processors.runtime.partitioning import Partitioning
 
 FOLD_GROUP = "aforo-cameras"
 CHECKPOINT_RECORDS = 20_000
@@ -37,7 +39,8 @@ class Log:
 
     def topics(self, partition: int) -> Topics:
         """The topics of one of its partitions."""
-        return Topics(KafkaBroker(self.kafka), Wire(HttpRegistry(self.registry_url)), partition)
+        wire = Wire(HttpRegistry(self.registry_url))
+        return Topics(KafkaBroker(self.kafka), wire, partition, Partitioning.of(self.kafka))
 
 
 def ends(log: Log) -> dict[int, int]:
@@ -78,7 +81,7 @@ def replay(
     tally = merged(each.tally for each in parts)
     if not tally.outputs:
         raise NoDataError(_nothing(plan))
-    digests = {camera_id: each for part in parts for camera_id, each in part.digests.items()}
+    digests = merged_digests(each.digests for each in parts)
     return summarise(plan, tally, digests, frozenset().union(*(each.approximate for each in parts)))
 
 
@@ -113,7 +116,8 @@ class PartitionRun:
         began = self.course.next_offset
         if self.course.is_over:
             return
-        source = self._topics.logged if self._plan.source == "log" else self._topics.caused
+        logged = partial(self._topics.logged, judge_again=self._plan.judge_again)
+        source = logged if self._plan.source == "log" else self._topics.caused
         with _registry_asked():
             for step in self.course.take(source(began, self._end, self.course.wants)):
                 tell(self.course.next_offset - began, self._end - began)

@@ -1,6 +1,7 @@
 """A live camera log as records of a file that replays to the same bytes. It must not know how messages are fetched.
 
-What the live shell refused (unsigned, undecodable, poison) stands as its RecordRefused: a replay does not judge again.
+What the live shell refused (unsigned, undecodable, poison) stands as its RecordRefused: a replay does not judge again,
+unless it is told to (`judging`).
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,7 +11,9 @@ from typing import Protocol
 from schemas.events import LogRecord, Position, RecordRefused, Refusal
 from schemas.wire import UndecodableError, Wire
 from stream_processors.replay.errors import ExportError
+from stream_processors.replay.judging import Judge, stands
 from stream_processors.replay.lines import Logged
+from stream_processors.runtime.partitioning import Partitioning
 
 BY_THE_SHELL: frozenset[Refusal] = frozenset(
     {"UNDECODABLE", "UNKNOWN_SCHEMA", "UNSIGNED", "EXPIRED", "POISON", "WRONG_KEY", "QUARANTINED"}
@@ -48,9 +51,16 @@ def refusals(camera_events: Iterable[Stored], wire: Wire) -> dict[Place, RecordR
 
 
 def records(
-    log: Iterable[Stored], wire: Wire, epoch: int, refused: Refusals, cameras: frozenset[str]
+    log: Iterable[Stored],
+    wire: Wire,
+    partitioning: Partitioning,
+    refused: Refusals,
+    cameras: frozenset[str],
+    judge: Judge = stands,
 ) -> Iterator[Logged]:
     """What a log file says of each message, of the given cameras or, when none is named, of all.
+
+    A refused message stands as its RecordRefused, unless `judge` finds a record in it.
 
     Raises:
         ExportError: a message that nobody refused is no record of a camera's log.
@@ -59,11 +69,14 @@ def records(
         if cameras and (message.key or b"").decode("utf-8", "replace") not in cameras:
             continue
         place = f"partition {message.partition}, offset {message.offset}"
-        if (refusal := refused.get((message.partition, message.offset))) is not None:
-            yield Logged(place, refusal, refusal.position)
+        refusal = refused.get((message.partition, message.offset))
+        found = judge(message.key, message.value, refusal) or refusal if refusal else _record(place, message, wire)
+        if isinstance(found, RecordRefused):
+            yield Logged(place, found, found.position)
         else:
+            epoch = partitioning.epoch(message.partition, message.offset)
             position = Position(epoch=epoch, partition=message.partition, offset=message.offset, index=0)
-            yield Logged(place, _record(place, message, wire), position, appended_at=message.appended_at)
+            yield Logged(place, found, position, appended_at=message.appended_at)
 
 
 def _record(place: str, message: Stored, wire: Wire) -> LogRecord:

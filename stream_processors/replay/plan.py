@@ -34,6 +34,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     - offsets: instead of a span, for each partition the offsets [from, to) of the log to report; all that these records caused.
     - cameras: only these; empty: all.
     - zones, parameters: what holds instead of what the log says.
+    - judge_again: whether records of the log are tried again that the live shell could not read or fold.
     - source: `log` folds the camera log; `tracks` folds zones only, over what was published, and reports visits, crossings and
       minutes alone. Both give the same bytes for these.
     """
@@ -43,12 +44,18 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     cameras: tuple[str, ...] = ()
     zones: OtherZones = OtherZones()
     parameters: Parameters = Parameters()
+    judge_again: bool = False
     source: Source = "log"
 
     @property
     def is_what_if(self) -> bool:
         """Whether other rules hold than those of the log."""
         return self.zones != OtherZones() or bool(self.parameters.given())
+
+    @property
+    def changes_tracks(self) -> bool:
+        """Whether the tracker may come to other tracks than the live one, so that published tracks do not tell."""
+        return self.judge_again or bool(self.parameters.given())
 
     @property
     def until(self) -> int | None:

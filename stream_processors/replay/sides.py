@@ -41,20 +41,18 @@ def folder_difference(before: Path, after: Path) -> Difference:
     Raises:
         InputError: a folder holds no outputs of a replay, or the two report different ranges.
     """
-    ranges = [(summary.from_, summary.to) for summary in map(_summary, (before, after))]
-    if ranges[0] != ranges[1]:
+    one, other = _summary(before), _summary(after)
+    if (one.from_, one.to) != (other.from_, other.to):
         raise InputError(f"{before} and {after} report different ranges; replay both with the same --from and --to")
-    return difference(_side(before), _side(after), same_tracks=_have_same_tracks(before, after))
+    if "tracks" in {one.source, other.source}:  # a replay of zones alone takes the tracks as they are and writes none
+        same_tracks = one.parameters == other.parameters
+    else:
+        same_tracks = _track_ends(before) == _track_ends(after)
+    return difference(_side(before), _side(after), same_tracks=same_tracks)
 
 
 def _side(folder: Path) -> Side:
     return Side(visits(_records(folder, ZONE_VISITS, _VISITS)), map(minute, _records(folder, ZONE_MINUTES, _MINUTES)))
-
-
-def _have_same_tracks(before: Path, after: Path) -> bool:
-    """Whether people were tracked alike; a replay of zones alone takes the tracks as they are and writes none."""
-    ends = _track_ends(before), _track_ends(after)
-    return ends[0] == ends[1] or not all(ends)
 
 
 def _track_ends(folder: Path) -> set[tuple[str, int, int]]:

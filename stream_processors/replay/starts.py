@@ -12,6 +12,7 @@ from stream_processors.domain.refusals import MAX_AHEAD_MS
 from stream_processors.replay.plan import Plan
 from stream_processors.replay.streams import Topics, decoded
 from stream_processors.runtime import snapshots
+from stream_processors.runtime.partitioning import Partitioning
 
 HOUR_MS = 3_600_000
 
@@ -50,6 +51,7 @@ class Shelf:
         self._is_before = is_before
         self._low, self._from = topics.broker.bounds(CAMERA_SNAPSHOTS, topics.partition)
         self.cameras: dict[str, list[CameraSnapshot]] = {}  # ascending; a camera with none has some later
+        self.brought: dict[str, CameraSnapshot] = {}  # of cameras whose log was elsewhere before partitions were added
 
     @property
     def is_read_up(self) -> bool:
@@ -64,6 +66,8 @@ class Shelf:
             kept = found.setdefault(each.camera_id, [])
             if self._is_before(each):
                 kept.append(each)
+            elif _is_brought(each, self._topics.partitioning):
+                self.brought[each.camera_id] = each
         for camera_id, earlier in found.items():
             self.cameras[camera_id] = earlier + self.cameras.get(camera_id, [])
         self._from = min(self._from, offset)
@@ -89,7 +93,7 @@ def find(topics: Topics, plan: Plan, end: int) -> Beginning:
     if plan.offsets and topics.partition not in plan.offsets:
         return Beginning({}, None, others_exact=True)
     if not plan.offsets and plan.span.start is None:
-        return Beginning({}, low, others_exact=low == 0)
+        return Beginning(_brought_along(topics), low, others_exact=low == 0)
     shelf = Shelf(topics, lambda each: low <= each.next_offset <= end and _is_before(each, plan))
     since = window(plan)
     shelf.read_back(since)
@@ -113,12 +117,30 @@ def oldest(topics: Topics, end: int) -> Beginning:
     """
     low, _ = topics.broker.bounds(CAMERA_LOG, topics.partition)
     if low == 0:
-        return Beginning({}, low, others_exact=True)
+        return Beginning(_brought_along(topics), low, others_exact=True)
     shelf = Shelf(topics, lambda each: low <= each.next_offset <= end)
     shelf.read_back(0)
     usable = {camera_id: list(_usable(kept)) for camera_id, kept in shelf.cameras.items()}
     starts = {camera_id: newest_first[-1] for camera_id, newest_first in usable.items() if newest_first}
     return Beginning(starts, low, others_exact=False)
+
+
+def _brought_along(topics: Topics) -> dict[str, Start]:
+    """The states of cameras whose log was elsewhere before partitions were added."""
+    if not topics.partitioning.present:
+        return {}
+    shelf = Shelf(topics, lambda _: False)
+    shelf.read_back(0)
+    return {camera_id: start for camera_id, each in shelf.brought.items() for start in _usable([each])}
+
+
+def _is_brought(snapshot: CameraSnapshot, partitioning: Partitioning) -> bool:
+    key, partition, offset = snapshot.camera_id.encode(), snapshot.partition, snapshot.next_offset
+    if not offset:
+        return snapshot.epoch > 0
+    return partitioning.epoch(partition, offset - 1) < snapshot.epoch and not partitioning.is_home(
+        key, partition, offset - 1
+    )
 
 
 def window(plan: Plan) -> int:
@@ -135,12 +157,13 @@ def _is_before(snapshot: CameraSnapshot, plan: Plan) -> bool:
 
 
 def _starts(shelf: Shelf, cameras: Iterable[str], plan: Plan) -> dict[str, Start]:
-    found = {camera_id: _start(list(_usable(shelf.cameras[camera_id])), shelf, plan) for camera_id in cameras}
+    found = {camera_id: _start(camera_id, shelf, plan) for camera_id in cameras}
     return {camera_id: start for camera_id, start in found.items() if start is not None}
 
 
-def _start(newest_first: Sequence[Start], shelf: Shelf, plan: Plan) -> Start | None:
+def _start(camera_id: str, shelf: Shelf, plan: Plan) -> Start | None:
     """Under other rules, who is there at first has a past under the old ones: so begin before any of those were there."""
+    newest_first = list(_usable(shelf.cameras[camera_id] or _within(shelf.brought.get(camera_id), plan)))
     if not newest_first:
         return None
     newest = newest_first[0]
@@ -149,6 +172,13 @@ def _start(newest_first: Sequence[Start], shelf: Shelf, plan: Plan) -> Start | N
         return newest
     earlier = (each for each in newest_first if each.state.watermark < begun.min())
     return next(earlier, replace(newest_first[-1], exact=False) if shelf.is_read_up else None)
+
+
+def _within(brought: CameraSnapshot | None, plan: Plan) -> list[CameraSnapshot]:
+    """A state brought along in the midst of the range begins the rest of it."""
+    if brought is None or (plan.span.stop is not None and brought.watermark >= plan.span.stop):
+        return []
+    return [brought]
 
 
 def _usable(ascending: Sequence[CameraSnapshot]) -> Iterator[Start]:

@@ -1,20 +1,22 @@
 """What a fold is fed with, read from the topics of one partition: records of the log, or what they caused. Nothing is folded here."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from heapq import merge
 from itertools import groupby, takewhile
 from operator import attrgetter
 from typing import TypeVar, get_args
 
 from schemas.events import Derived, Event, Position, RecordRefused
-from schemas.topics import CAMERA_EVENTS, CAMERA_LOG, TRACKS, topics
+from schemas.topics import CAMERA_EVENTS, CAMERA_LOG, TRACKS
 from schemas.wire import UndecodableError, Wire
 from stream_processors.domain.zone_replay import Cause
 from stream_processors.replay.broker import Broker
 from stream_processors.replay.errors import ExportError, InputError
 from stream_processors.replay.exporting import BY_THE_SHELL, Place, Stored, records
+from stream_processors.replay.judging import judging_again, stands
 from stream_processors.replay.lines import Logged
+from stream_processors.runtime.partitioning import Partitioning
 
 SKEW_MS = 60_000  # between the clocks of two brokers: an output is appended after its cause, but perhaps by another
 Wanted = Callable[[Stored], bool]
@@ -43,9 +45,10 @@ class Topics:
     broker: Broker
     wire: Wire
     partition: int
+    partitioning: Partitioning = field(default_factory=Partitioning)
 
-    def logged(self, start: int, end: int, wanted: Wanted) -> Iterator[Logged]:
-        """The wanted records of the log in [start, end).
+    def logged(self, start: int, end: int, wanted: Wanted, *, judge_again: bool = False) -> Iterator[Logged]:
+        """The wanted records of the log in [start, end); with `judge_again` those of the refused ones, too, that can be read now.
 
         Raises:
             BrokerError: the broker is away, or retention took `start`.
@@ -57,8 +60,9 @@ class Topics:
         said = (decoded(self.wire, CAMERA_EVENTS, message) for message in camera_events)
         refused = (each for each in said if isinstance(each, RecordRefused) and each.reason in BY_THE_SHELL)
         log = filter(wanted, self.broker.read(CAMERA_LOG, self.partition, start, end))
+        verdicts, judge = Verdicts(_ascending(refused)), judging_again(self.wire) if judge_again else stands
         try:
-            yield from records(log, self.wire, topics()[CAMERA_LOG].epoch, Verdicts(_ascending(refused)), frozenset())
+            yield from records(log, self.wire, self.partitioning, verdicts, frozenset(), judge)
         except ExportError as error:
             raise InputError(f"{CAMERA_LOG}, {error}") from error
 

@@ -36,6 +36,7 @@ class Summary(msgspec.Struct, frozen=True):
     from_: int | None = msgspec.field(name="from")
     to: int | None
     source: Source
+    parameters: dict[str, int]
     approximate: bool
     read: dict[str, int]
     not_records: int
@@ -65,6 +66,18 @@ class CameraTally:
         if folded.accepted:
             self.last_observed_at = folded.watermark
             self.first_observed_at = self.first_observed_at or folded.watermark
+
+    def plus(self, other: "CameraTally") -> "CameraTally":
+        """This and what was counted of the camera in another partition."""
+        first = [at for at in (self.first_observed_at, other.first_observed_at) if at is not None]
+        last = [at for at in (self.last_observed_at, other.last_observed_at) if at is not None]
+        return CameraTally(
+            min(first, default=None),
+            max(last, default=None),
+            self.outputs + other.outputs,
+            self.open_visits + other.open_visits,
+            self.settled or other.settled,
+        )
 
 
 @dataclass(slots=True)
@@ -105,7 +118,7 @@ class Tally:
 
 
 def merged(tallies: Iterable[Tally]) -> Tally:
-    """The tally of several parts that share no camera."""
+    """The tally of several partitions; a camera may stand in more than one, once partitions were added."""
     total = Tally()
     for each in tallies:
         total.not_records += each.not_records
@@ -113,7 +126,9 @@ def merged(tallies: Iterable[Tally]) -> Tally:
         total.read += each.read
         total.refused += each.refused
         total.outputs += each.outputs
-        total.cameras |= each.cameras
+        for camera_id, camera in each.cameras.items():
+            known = total.cameras.get(camera_id)
+            total.cameras[camera_id] = camera if known is None else known.plus(camera)
     return total
 
 
@@ -138,6 +153,7 @@ def summarise(
         from_=plan.span.start,
         to=plan.span.stop,
         source=plan.source,
+        parameters=plan.parameters.given(),
         approximate=bool(approximate),
         read=dict(sorted(tally.read.items())),
         not_records=tally.not_records,

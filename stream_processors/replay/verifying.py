@@ -10,8 +10,7 @@ from functools import partial
 import msgspec
 
 from schemas.events import CameraSnapshot, Position
-from schemas.topics import CAMERA_EVENTS, CAMERA_LOG, CAMERA_SNAPSHOTS, TRACKS, ZONE_MINUTES, ZONE_VISITS
-from schemas.topics import topics as all_topics
+from schemas.topics import CAMERA_EVENTS, CAMERA_SNAPSHOTS, TRACKS, ZONE_MINUTES, ZONE_VISITS
 from stream_processors.domain.camera import FOLD_VERSION
 from stream_processors.replay.adoptions import AdoptionVerdict, verify_adoptions
 from stream_processors.replay.comparison import HOUR_MS, Comparison, Disagreement
@@ -113,8 +112,9 @@ def _compare(topics: Topics, plan: Plan, beginning: Beginning, end: int, tell: T
     comparison = Comparison(sides, partial(decoded, topics.wire), run.course.took)
     for folded, _ in run.steps(tell):
         comparison.add(folded)
-    epoch = all_topics()[CAMERA_LOG].epoch
-    comparison.finish(Position(epoch=epoch, partition=topics.partition, offset=run.course.next_offset, index=0))
+    end = run.course.next_offset
+    epoch = topics.partitioning.epoch(topics.partition, end)
+    comparison.finish(Position(epoch=epoch, partition=topics.partition, offset=end, index=0))
     return comparison
 
 

@@ -60,18 +60,18 @@ def objections(run: Run, watermarks: Mapping[str, int], digests: Mapping[str, st
         digests: of the facts that its tables hold, by camera.
     """
     assert run.summary is not None, "the run is done"
-    replay = run.summary.replay
-    undecided = [each for each in run.summary.cameras if not replay.cameras[each].settled]
-    behind = [each for each in run.summary.cameras if watermarks.get(each, 0) < run.range_to]
+    summary = run.summary
+    undecided = [name for name, each in summary.cameras.items() if not each.settled]
+    behind = [each for each in summary.cameras if watermarks.get(each, 0) < run.range_to]
     found = {
-        f"it was made by fold version {replay.fold_version}, and this is version {FOLD_VERSION}: start it again":
-            replay.fold_version != FOLD_VERSION,
+        f"it was made by fold version {summary.fold_version}, and this is version {FOLD_VERSION}: start it again":
+            summary.fold_version != FOLD_VERSION,
         "it is approximate, because the log no longer holds what came before its range: start one with a later range":
-            replay.approximate,
-        f"not all of its range was decided yet at {', '.join(undecided)}, with {replay.open_visits} visits still open: start "
+            summary.approximate,
+        f"not all of its range was decided yet at {', '.join(undecided)}, with {summary.open_visits} visits still open: start "
         "it again later, or one that ends earlier": undecided,
         f"its range ends at {told(run.range_to)}, and not seen past that are {', '.join(behind)}: adopt it later": behind,
-        "its tables do not hold what it said: drop it and start it again": digests != run.summary.facts_digests,
+        "its tables do not hold what it said: drop it and start it again": digests != summary.digests,
     }  # fmt: skip
     return [reason for reason, holds in found.items() if holds]
 
@@ -124,7 +124,7 @@ class Adoption:
             StoppedError: the worker ends.
         """
         assert run.summary is not None, "the run is done"
-        cameras = run.summary.cameras
+        cameras = list(run.summary.cameras)
         digests = {camera_id: self._digest(run, camera_id) for camera_id in cameras}
         if found := objections(run, self._store.watermarks(cameras), digests):
             raise AdoptionRefusedError("; ".join(found))

@@ -45,7 +45,8 @@ UPDATE replay_runs SET state = 'RUNNING', started_at = clock_timestamp(), update
 WHERE run_id = %s AND state IN ('REQUESTED', 'RUNNING') RETURNING started_at
 """
 _PROGRESS = """
-UPDATE replay_runs SET progress = %s, updated_at = now() WHERE run_id = %s AND state = 'RUNNING' AND started_at = %s
+UPDATE replay_runs SET progress = %s, error = %s, updated_at = now()
+WHERE run_id = %s AND state = 'RUNNING' AND started_at = %s
 """
 _DONE = """
 UPDATE replay_runs SET state = 'DONE', progress = 1, finished_at = now(), updated_at = now(),
@@ -105,14 +106,14 @@ class RunStore:
             _remove_results(cursor, run)
         return Attempt(run.run_id, *began)
 
-    def progress(self, attempt: Attempt, share: float) -> None:
-        """Say how much is done, from 0 to 1.
+    def progress(self, attempt: Attempt, share: float, error: str | None = None) -> None:
+        """Say how much is done, from 0 to 1, and what keeps it from going on.
 
         Raises:
             AbandonedError: the attempt is over.
         """
         with self._session.transaction() as cursor:
-            cursor.execute(_PROGRESS, (share, attempt.run_id, attempt.started_at))
+            cursor.execute(_PROGRESS, (share, error, attempt.run_id, attempt.started_at))
             if not cursor.rowcount:
                 raise AbandonedError(f"run {attempt.run_id} is no longer ours, or no longer wanted")
 
@@ -128,7 +129,7 @@ class RunStore:
                 tally.add(found)
             summary = summarised(replay, cameras, ends, tally)
             told = msgspec.json.encode(summary).decode()
-            cursor.execute(_DONE, (replay.fold_version, summary.digest, replay.approximate, told, run.run_id))
+            cursor.execute(_DONE, (summary.fold_version, summary.digest, summary.approximate, told, run.run_id))
 
     def move(self, run: Run, state: State, error: str | None = None) -> None:
         """Go from the state in which we took the run to another one, unless somebody has changed it meanwhile."""

@@ -1,7 +1,7 @@
 """What a run came to, in the few numbers that are shown before anybody looks at its rows."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -11,29 +11,38 @@ from stream_processors.replay.digests import adoption_digest, digest
 from stream_processors.replay.summary import Summary
 
 
-class RunSummary(msgspec.Struct, frozen=True):
-    """A replay's own summary; how many visits changed, by change; all amounts together, before and after.
+class RunCamera(msgspec.Struct, frozen=True):
+    """A camera seen in the range: whether all of it was decided, and the digest of its facts that adopting the run names."""
 
-    `cameras` are those seen in the range; `ends` the offsets of the camera log at which the run ended, by partition: a
-    repetition up to there gives the same bytes.
+    settled: bool
+    digest: str
+
+
+class RunSummary(msgspec.Struct, frozen=True):
+    """How the run was made, what it says of its cameras, how many visits changed by change, and all amounts before and after.
+
+    `ends` are the offsets of the camera log at which the run ended, by partition: a repetition up to there gives the same bytes.
     """
 
-    replay: Summary
-    cameras: list[str]
+    fold_version: int
+    approximate: bool
+    open_visits: int
+    outputs: dict[str, int]
+    cameras: dict[str, RunCamera]
     ends: dict[int, int]
     changes: dict[str, int]
     before: dict[str, int]
     after: dict[str, int]
 
     @property
-    def facts_digests(self) -> dict[str, str]:
-        """What adopting the run names as the digest of each camera's visits and minutes."""
-        return {camera_id: adoption_digest(self.replay.cameras[camera_id].digests) for camera_id in self.cameras}
+    def digests(self) -> dict[str, str]:
+        """Each camera's digest."""
+        return {camera_id: each.digest for camera_id, each in self.cameras.items()}
 
     @property
     def digest(self) -> str:
         """Of the whole run: over its cameras' digests, by camera id."""
-        return digest(*map(bytes.fromhex, self.facts_digests.values())).hexdigest()
+        return digest(*(bytes.fromhex(each) for _, each in sorted(self.digests.items()))).hexdigest()
 
 
 def seen(replay: Summary, start: int, stop: int) -> list[str]:
@@ -65,7 +74,17 @@ class Tally:
         self.before, self.after = self.before.plus(before), self.after.plus(after)
 
 
-def summarised(replay: Summary, cameras: list[str], ends: Mapping[int, int], found: Tally) -> RunSummary:
-    """The summary of a run over these cameras, and of its difference."""
-    changes = dict(sorted(found.changes.items()))
-    return RunSummary(replay, cameras, dict(ends), changes, found.before._asdict(), found.after._asdict())
+def summarised(replay: Summary, cameras: Iterable[str], ends: Mapping[int, int], found: Tally) -> RunSummary:
+    """The summary of a replay for these cameras, and of its difference."""
+    of = {each: replay.cameras[each] for each in cameras}
+    return RunSummary(
+        fold_version=replay.fold_version,
+        approximate=replay.approximate,
+        open_visits=sum(each.open_visits for each in of.values()),
+        outputs=replay.outputs,
+        cameras={name: RunCamera(each.settled, adoption_digest(each.digests)) for name, each in of.items()},
+        ends=dict(ends),
+        changes=dict(sorted(found.changes.items())),
+        before=found.before._asdict(),
+        after=found.after._asdict(),
+    )

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
-from stream_processors.runtime.snapshots import DamagedSnapshotError, NewerSnapshotError
+from stream_processors.runtime.snapshots import DamagedSnapshotError, NewerSnapshotError, UnusableSnapshotError
 
 MARKER_KEY = b"\xff"  # no UTF-8, so no camera has it
 _FORMAT = 1
@@ -25,6 +25,7 @@ class _Head(msgspec.Struct, frozen=True, array_like=True):
 class Entry(_Head, frozen=True, array_like=True):
     """A state as it stands in the changelog: all of its key below `next_offset` of the source is in it."""
 
+    epoch: int
     next_offset: int
     snapshot: bytes
 
@@ -32,16 +33,18 @@ class Entry(_Head, frozen=True, array_like=True):
 class Marker(_Head, frozen=True, array_like=True):
     """A checkpoint of a partition: all below `next_offset` is folded, and each stored state is at least so far."""
 
+    epoch: int
     next_offset: int
     states: dict[bytes, int]
 
 
 @dataclass(slots=True)
 class Contents:
-    """A partition of the changelog, read from its beginning to its end."""
+    """A partition of the changelog, read from its beginning to its end. States of other epochs than `epoch` do not count."""
 
+    epoch: int
     entries: dict[bytes, Entry] = field(default_factory=dict)
-    marker: Marker = field(default_factory=lambda: Marker(_FORMAT, 0, {}))
+    marker: Marker = field(default_factory=lambda: Marker(_FORMAT, 0, 0, {}))
     damaged: dict[bytes, str] = field(default_factory=dict)  # why a value could not be read, by key
 
     def add(self, key: bytes | None, value: bytes | None) -> None:
@@ -55,28 +58,40 @@ class Contents:
         try:
             if key == MARKER_KEY:
                 self.marker = _further(self.marker, _decode(value, Marker))
-            else:
-                self.entries[key] = _further(self.entries.get(key), _decode(value, Entry))
+            elif (entry := _decode(value, Entry)).epoch == self.epoch:
+                self.entries[key] = _further(self.entries.get(key), entry)
         except DamagedSnapshotError as error:
             self.damaged[key] = str(error)
+
+    def require_epoch(self) -> None:
+        """Hold the marker against the epoch of the settings.
+
+        Raises:
+            UnusableSnapshotError: the changelog is of another one.
+        """
+        if self.marker.epoch > self.epoch or (self.marker.epoch < self.epoch and not self.entries):
+            raise UnusableSnapshotError(
+                f"the changelog is of epoch {self.marker.epoch}, the settings are of epoch {self.epoch}: set "
+                "AFORO_KAFKA__GROWN and AFORO_KAFKA__PARTITIONS to what `aforo partitions grow` printed"
+            )
 
     def keys(self) -> set[bytes]:
         """Every key there is anything of."""
         return self.entries.keys() | self.marker.states.keys() | (self.damaged.keys() - {MARKER_KEY})
 
 
-def encode(next_offset: int, snapshot: bytes) -> bytes:
+def encode(epoch: int, next_offset: int, snapshot: bytes) -> bytes:
     """A state for the changelog."""
-    return msgspec.msgpack.encode(Entry(_FORMAT, next_offset, snapshot))
+    return msgspec.msgpack.encode(Entry(_FORMAT, epoch, next_offset, snapshot))
 
 
-def encode_marker(next_offset: int, states: dict[bytes, int]) -> bytes:
+def encode_marker(epoch: int, next_offset: int, states: dict[bytes, int]) -> bytes:
     """The marker of a checkpoint."""
-    return msgspec.msgpack.encode(Marker(_FORMAT, next_offset, states))
+    return msgspec.msgpack.encode(Marker(_FORMAT, epoch, next_offset, states))
 
 
 def _further(one: Record | None, other: Record) -> Record:
-    return other if one is None or other.next_offset >= one.next_offset else one
+    return other if one is None or (other.epoch, other.next_offset) >= (one.epoch, one.next_offset) else one
 
 
 def _decode(value: bytes, kind: type[Record]) -> Record:

@@ -21,6 +21,7 @@ from stream_processors.runtime import changelog, fail_points, metrics
 from stream_processors.runtime.exits import REFUSED_TO_START, STOOD_STILL
 from stream_processors.runtime.faust_app import SESSION_TIMEOUT_S, raw_topic
 from stream_processors.runtime.messages import Message, Outgoing, Refused
+from stream_processors.runtime.partitioning import Partitioning
 from stream_processors.runtime.reading import Reader
 from stream_processors.runtime.recovery import Reached, Recoverable, Recovery, Restored
 from stream_processors.runtime.snapshots import UnusableSnapshotError
@@ -129,6 +130,7 @@ class CheckpointedAgent(Generic[State]):
     ) -> None:
         self._app = app
         self._kafka = kafka
+        self._partitioning = Partitioning.of(kafka)
         self._outbox = outbox
         self._fold = fold
         self._source = source
@@ -212,7 +214,8 @@ class CheckpointedAgent(Generic[State]):
     def _recover(self, partitions: set[int]) -> dict[int, Restored[State]]:
         began = time.monotonic()
         with Reader(self._kafka, self._app.conf.id) as reader:
-            found = Recovery(reader, self._fold, self._source, self._changelog)(partitions)
+            recovery = Recovery(reader, self._fold, self._source, self._changelog, self._partitioning)
+            found = recovery(partitions)
         metrics.RECOVERY_SECONDS.observe(time.monotonic() - began)
         return found
 
@@ -259,11 +262,13 @@ class CheckpointedAgent(Generic[State]):
 
     def _snapshot(self, number: int, key: bytes, folded: _Folded[State]) -> Outgoing:
         snapshot = self._fold.dump(folded.state, number, folded.next_offset)
-        return Outgoing(self._changelog, key, changelog.encode(folded.next_offset, snapshot))
+        return Outgoing(
+            self._changelog, key, changelog.encode(self._partitioning.present, folded.next_offset, snapshot)
+        )
 
     def _marker(self, number: int) -> Outgoing:
         partition = self._partitions[number]
-        marker = changelog.encode_marker(partition.next_offset, partition.stored)
+        marker = changelog.encode_marker(self._partitioning.present, partition.next_offset, partition.stored)
         return Outgoing(self._changelog, changelog.MARKER_KEY, marker)
 
     async def _fold_batch(self, batch: list[Any]) -> None:

@@ -28,6 +28,8 @@ FailPoint: TypeAlias = Literal[
     "after-ack",  # acknowledged, perhaps not committed
     "at-revocation",  # partitions are being given up
     "at-rebuild",  # a state is being rebuilt from the log
+    "in-transaction",  # rows of a batch and its offset are written, not committed
+    "after-rows",  # they are committed, the records not acknowledged
     "after-run-results",  # the results of a replay run are durable, nothing says so
     "after-adoption-command",  # a camera was told to adopt a run, its answer not read
     "after-adoption-answered",  # all cameras of the run have answered, no fact is published

@@ -39,6 +39,10 @@ class Partitioning:
         """How often the log had grown when the record was written."""
         return sum(partition >= len(ends) or offset >= ends[partition] for ends in self.grown)
 
+    def begin(self, partition: int) -> int:
+        """The first offset of the present epoch."""
+        return self.grown[-1][partition] if self.grown and partition < len(self.grown[-1]) else 0
+
     def is_home(self, key: bytes, partition: int, offset: int) -> bool:
         """Whether a producer with the right partitioner would have put the record there."""
         if self.count is None:

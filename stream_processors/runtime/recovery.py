@@ -14,6 +14,7 @@ import structlog
 from stream_processors.runtime import fail_points, metrics
 from stream_processors.runtime.changelog import Contents
 from stream_processors.runtime.messages import Message, Refused
+from stream_processors.runtime.partitioning import Partitioning
 from stream_processors.runtime.snapshots import DamagedSnapshotError
 
 log = structlog.get_logger()
@@ -95,11 +96,14 @@ class Restored(Generic[State]):
 class Recovery(Generic[State]):
     """Takes up partitions of `source`, whose states are kept in the topic `changelog`."""
 
-    def __init__(self, log: Log, fold: Recoverable[State], source: str, changelog: str) -> None:
+    def __init__(
+        self, log: Log, fold: Recoverable[State], source: str, changelog: str, partitioning: Partitioning
+    ) -> None:
         self._log = log
         self._fold = fold
         self._source = source
         self._changelog = changelog
+        self._partitioning = partitioning
 
     def __call__(self, partitions: Iterable[int]) -> dict[int, Restored[State]]:
         """Every partition as its last owner left it.
@@ -111,7 +115,7 @@ class Recovery(Generic[State]):
         partitions = set(partitions)
         committed = self._log.committed(self._source, partitions)
         contents = self._read_changelog(partitions)
-        begins = {each: self._log.bounds(self._source, each)[0] for each in partitions}
+        begins = {each: self._begin(each) for each in partitions}
         firsts = {each: max(committed[each] or 0, begin) for each, begin in begins.items()}
         refused = self._refused(firsts)
         return {
@@ -125,12 +129,18 @@ class Recovery(Generic[State]):
         }
 
     def _read_changelog(self, partitions: set[int]) -> dict[int, Contents]:
-        contents = {partition: Contents() for partition in partitions}
+        contents = {partition: Contents(self._partitioning.present) for partition in partitions}
         whole = {(self._changelog, each): self._log.bounds(self._changelog, each) for each in partitions}
         for record in self._log.read(whole):
             metrics.RECOVERY_BYTES.inc(len(record.value or b""))
             contents[record.partition].add(record.key, record.value)
+        for each in contents.values():
+            each.require_epoch()
         return contents
+
+    def _begin(self, partition: int) -> int:
+        """The first record there is of the present epoch."""
+        return max(self._log.bounds(self._source, partition)[0], self._partitioning.begin(partition))
 
     def _states(
         self, partition: int, contents: Contents, committed: int | None, begin: int
@@ -157,8 +167,8 @@ class Recovery(Generic[State]):
             return contents.marker.states
         keys = contents.keys()
         if not keys:  # the changelog itself was lost
-            begin, _ = self._log.bounds(self._source, partition)
-            keys = {self._fold.key(each) for each in self._log.read({(self._source, partition): (begin, committed)})}
+            whole = {(self._source, partition): (self._begin(partition), committed)}
+            keys = {self._fold.key(each) for each in self._log.read(whole)}
         return dict.fromkeys(keys, committed)
 
     def _load(self, partition: int, contents: Contents) -> dict[bytes, Reached[State]]:

@@ -42,6 +42,18 @@ def pages(read_model: Database, query: str, field: str, **variables: Any) -> lis
             return found
 
 
+def test_what_a_camera_is_to_do_stands_beside_what_its_edge_says_of_it(read_model: Database, rows: Connection) -> None:
+    wanted = {"revision": 4, "source": "rtsp://192.0.2.1/a", "credentials": "door", "target_fps": 5.0}
+    said = {"applied_revision": 3, "applied_error": "no such secret", "applied_at": START}
+    insert(rows, "cameras", [camera(masks="[[[0, 0], [1, 0], [1, 1]]]", **wanted, **said)])
+    asked = "revision source credentials targetFps masks { x y } appliedRevision appliedError appliedAt"
+    (found,) = ask(read_model, f"{{ cameras {{ nodes {{ {asked} }} }} }}")["cameras"]["nodes"]
+    assert (found["revision"], found["source"], found["credentials"]) == (4, "rtsp://192.0.2.1/a", "door")
+    assert (found["targetFps"], found["masks"][0][1]) == (5.0, {"x": 1.0, "y": 0.0})
+    assert (found["appliedRevision"], found["appliedError"]) == (3, "no such secret")
+    assert found["appliedAt"].startswith(f"{START:%Y-%m-%dT%H:%M}")
+
+
 def test_the_first_site_is_there_with_its_cameras(read_model: Database, rows: Connection) -> None:
     insert(rows, "cameras", [camera("door", site_id="default"), camera("far", site_id="elsewhere")])
     data = ask(read_model, "{ sites { siteId timeZone cameras { nodes { cameraId status } } } }")

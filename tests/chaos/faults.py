@@ -27,22 +27,25 @@ from tests.chaos.workers import Worker
 LONGEST_PAUSE_S = 4.0
 # How likely a worker ends at a place each time it gets there, so that it works a little before: some are passed with every
 # record, some with every batch, some once a second.
-CHANCES: dict[FailPoint, float] = {
-    "after-decode": 0.02,
-    "after-fold": 0.02,
-    "before-outputs": 0.2,
-    "after-outputs": 0.2,
-    "before-snapshot": 0.5,
-    "after-snapshot": 0.5,
-    "before-ack": 0.5,
-    "after-ack": 0.5,
-    "at-revocation": 1.0,
+CHANCES: dict[str, dict[FailPoint, float]] = {
+    "cameras": {
+        "after-decode": 0.02,
+        "after-fold": 0.02,
+        "before-outputs": 0.2,
+        "after-outputs": 0.2,
+        "before-snapshot": 0.5,
+        "after-snapshot": 0.5,
+        "before-ack": 0.5,
+        "after-ack": 0.5,
+        "at-revocation": 1.0,
+    },
+    "projector": {"in-transaction": 0.1, "after-rows": 0.1, "after-ack": 0.1},
 }
 TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'aforo-projector'"
 
 
 class Blow(NamedTuple):
-    """What was struck, and when (time.monotonic())."""
+    """What was struck, and since when Aforo could recover from it (time.monotonic()): a server must be back for that."""
 
     what: str
     at: float
@@ -50,12 +53,12 @@ class Blow(NamedTuple):
 
 @dataclass(slots=True)
 class Scene:
-    """What a fault may touch. `fail_points` come in turn, so that a long run has them all."""
+    """What a fault may touch. The `fail_points` of each app come in turn, so that a long run has them all."""
 
     site: Installation
     traffic: Traffic
     random: Random
-    fail_points: Iterator[FailPoint]
+    fail_points: dict[str, Iterator[FailPoint]]
 
     def pause(self) -> None:
         """Let some seconds' worth of records be sent."""
@@ -103,17 +106,17 @@ def _freeze(scene: Scene, app: str) -> Iterator[Blow]:
     yield Blow(f"{worker.name} wakes up", time.monotonic())
 
 
-def _fail_point(scene: Scene) -> Iterator[Blow]:
+def _fail_point(scene: Scene, app: str) -> Iterator[Blow]:
     """A worker that ends at a certain step; at a revocation, when another one's restart has called for it."""
-    worker, place = scene.worker("cameras"), next(scene.fail_points)
-    (other,) = (each for each in scene.site.cameras if each is not worker)
+    worker, place = scene.worker(app), next(scene.fail_points[app])
     before = worker.endings[EXIT_STATUS]
     worker.stop()
-    worker.start(AFORO_TEST_FAIL_POINTS=f"{place}:{CHANCES[place]}")
+    worker.start(AFORO_TEST_FAIL_POINTS=f"{place}:{CHANCES[app][place]}")
     if place == "at-revocation":
         scene.site.until(scene.site.caught_up(), "the worker to take part")
-        other.stop()
-        other.start()
+        for other in {*scene.site.cameras} - {worker}:
+            other.stop()
+            other.start()
     scene.site.until(lambda: worker.endings[EXIT_STATUS] > before, f"{worker.name} to get to {place}")
     yield Blow(f"{worker.name} {place}", time.monotonic())
 
@@ -129,7 +132,8 @@ def _server(scene: Scene, service: Service) -> Iterator[Blow]:
         dies.start()
     scene.pause()
     scene.site.restart(service)
-    yield Blow(service.daemon.name + (f", and {dies.name}" if dies else ""), at)
+    died = f", {dies.name} died and was started meanwhile" if dies else ""
+    yield Blow(f"{service.daemon.name} was away for {time.monotonic() - at:.1f} s{died}", time.monotonic())
 
 
 def _leader(scene: Scene) -> Iterator[Blow]:
@@ -168,7 +172,8 @@ FAULTS: dict[str, Fault] = {
     "SIGTERM to a projector": partial(_terminate, app="projector"),
     "SIGSTOP of a cameras worker": partial(_freeze, app="cameras"),
     "SIGSTOP of a projector": partial(_freeze, app="projector"),
-    "fail point": _fail_point,
+    "fail point of a cameras worker": partial(_fail_point, app="cameras"),
+    "fail point of a projector": partial(_fail_point, app="projector"),
     "kill -9 of a broker": _leader,
     "connections to a broker cut": _cut_kafka,
     "kill -9 of the database": lambda scene: _server(scene, scene.site.database),
@@ -176,8 +181,8 @@ FAULTS: dict[str, Fault] = {
     "sessions of the database ended": _terminate_sessions,
     "kill -9 of the registry": lambda scene: _server(scene, scene.site.registry),
 }
-# Of a round; the fail points are many.
-ROUND = (*FAULTS, "fail point", "fail point")
+# Of a round; a cameras worker has three times as many fail points as a projector.
+ROUND = (*FAULTS, *2 * ("fail point of a cameras worker",))
 
 
 def schedule(random: Random, kinds: tuple[str, ...] = ROUND) -> Iterator[str]:
@@ -186,6 +191,6 @@ def schedule(random: Random, kinds: tuple[str, ...] = ROUND) -> Iterator[str]:
         yield from random.sample(kinds, len(kinds))
 
 
-def fail_points(random: Random) -> Iterator[FailPoint]:
-    """One after the other, for ever."""
-    return cycle(random.sample(list(CHANCES), len(CHANCES)))
+def fail_points(random: Random) -> dict[str, Iterator[FailPoint]]:
+    """Those of each app, one after the other, for ever."""
+    return {app: cycle(random.sample(list(chances), len(chances))) for app, chances in CHANCES.items()}

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -138,13 +139,11 @@ class Installation:
     def settle(self) -> None:
         """Let everything catch up with what was sent, and end the workers as an operator would."""
         self.until(self.caught_up(), "the log to be folded and stored")
-        for worker in self.cameras:
-            worker.stop()
+        _stop(self.cameras)
         # The watchdog may have spoken, and that may have been folded, until the last of them was gone.
         derived = self.readers.ends(PROJECTED)
         self.until(lambda: behind(derived, self.readers.projected()) == 0, "the last outputs to be stored")
-        for worker in self.projectors:
-            worker.stop()
+        _stop(self.projectors)
 
     def _state(self) -> str:
         """Where each reader is, and what the workers said last, for people."""
@@ -191,6 +190,12 @@ class Installation:
             "AFORO_SIGNING__TRUSTED_KEYS": str(settings.signing.trusted_keys),
             "AFORO_LOCAL__DATA_DIR": str(settings.local.data_dir),
         }
+
+
+def _stop(workers: list[Worker]) -> None:
+    """All at once."""
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(Worker.stop, workers))
 
 
 def _settings(stack: Stack) -> Settings:

@@ -1,5 +1,6 @@
-"""A camera log in memory: what was sent, as it would stand in one partition of the topic."""
+"""A camera log in memory: what was sent, as it would stand in the topic."""
 
+from collections import Counter
 from collections.abc import Iterable
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -10,6 +11,7 @@ from schemas.topics import CAMERA_LOG
 from schemas.wire import Wire
 from stream_processors.agents.camera_fold import CameraFold
 from stream_processors.runtime.messages import Message
+from stream_processors.runtime.partitioning import Partitioning, home
 from tests.chaos.mishaps import Pen, Record
 
 BEGINS_AT = 1_700_000_000_000
@@ -25,12 +27,15 @@ def make_pen() -> Pen:
 
 def make_fold(pen: Pen) -> CameraFold:
     """Trusts what the pen signs."""
-    return CameraFold(pen.wire, Verifier({SIGNER.key_id: SIGNER.key.public_key()}))
+    return CameraFold(pen.wire, Verifier({SIGNER.key_id: SIGNER.key.public_key()}), Partitioning(pen.partitions))
 
 
 def as_log(records: Iterable[Record], pen: Pen) -> list[Message]:
     """The records as the broker would have taken them."""
-    return [
-        Message(CAMERA_LOG, 0, offset, pen.now(), record.key, record.value, record.headers)
-        for offset, record in enumerate(records)
-    ]
+    log: list[Message] = []
+    ends: Counter[int] = Counter()
+    for record in records:
+        partition = home(record.key or b"", pen.partitions) if record.partition is None else record.partition
+        log.append(Message(CAMERA_LOG, partition, ends[partition], pen.now(), record.key, record.value, record.headers))
+        ends[partition] += 1
+    return log

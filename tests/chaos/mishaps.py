@@ -24,6 +24,7 @@ from schemas.events import (
 from schemas.signing import VALID_FOR_MS, Signer
 from schemas.wire import Wire
 from stream_processors.runtime import quarantine
+from stream_processors.runtime.partitioning import home
 from tests.chaos.crowd import room
 
 HOUR_MS = 3_600_000
@@ -141,8 +142,16 @@ def _future(pen: Pen, frame: FrameObserved, _: Random) -> list[Record]:
     return [pen.plain(replace(frame, session="future", observed_at=pen.now() + HOUR_MS))]
 
 
-def _null_key(pen: Pen, frame: FrameObserved, random: Random) -> list[Record]:
-    return [Record(None, pen.wire.encode(frame), partition=random.randrange(pen.partitions))]
+def _null_key(pen: Pen, frame: FrameObserved, _: Random) -> list[Record]:
+    """Always on one partition: camera_events names what is refused by camera and offset, and these have no camera."""
+    return [Record(None, pen.wire.encode(frame), partition=0)]
+
+
+def _wrong_partition(pen: Pen, frame: FrameObserved, _: Random) -> list[Record]:
+    """As a producer with another partitioner would; a camera of its own, for the same reason."""
+    stray = replace(frame, camera_id=f"{frame.camera_id} astray")
+    elsewhere = (home(stray.camera_id.encode(), pen.partitions) + 1) % pen.partitions
+    return [Record(stray.camera_id.encode(), pen.wire.encode(stray), partition=elsewhere)]
 
 
 def _foreign_key(pen: Pen, frame: FrameObserved, _: Random) -> list[Record]:
@@ -186,6 +195,7 @@ MISHAPS: dict[str, Mishap] = {
     "late": Mishap(_late, ("LATE",)),
     "future": Mishap(_future, ("FUTURE",)),
     "null key": Mishap(_null_key, ("WRONG_KEY",)),
+    "another partition": Mishap(_wrong_partition, ("WRONG_KEY",)),
     "foreign key": Mishap(_foreign_key, ("WRONG_KEY",)),
     "unsigned": Mishap(_unsigned, ("UNSIGNED",)),
     "signature of another": Mishap(_signature_of_another, ("UNSIGNED",)),

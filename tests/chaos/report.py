@@ -16,7 +16,7 @@ from tests.chaos.sent import Kept
 
 @dataclass(frozen=True, slots=True)
 class Struck:
-    """A blow of a fault: when it fell, and how long it took until all that was in the log then was folded and stored."""
+    """A blow of a fault: since when Aforo could recover, and until all that was in the log was folded and stored."""
 
     number: int
     fault: str

@@ -16,7 +16,7 @@ SHORT = (
     "kill -9 of a cameras worker",
     "SIGTERM to a cameras worker",
     "SIGSTOP of a cameras worker",
-    "fail point",
+    "fail point of a cameras worker",
     "kill -9 of the database",
     "kill -9 of a broker",
 )

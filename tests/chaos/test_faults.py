@@ -5,7 +5,9 @@ from itertools import islice
 from pathlib import Path
 from random import Random
 
-import stream_processors.runtime
+import pytest
+
+import stream_processors
 from tests.chaos.faults import CHANCES, FAULTS, ROUND, fail_points, schedule
 
 
@@ -21,13 +23,22 @@ def test_a_seed_gives_the_same_schedule_again_and_another_one_another() -> None:
     assert first == again != other
 
 
-def test_two_rounds_and_a_half_pass_every_fail_point() -> None:
-    per_round = ROUND.count("fail point")
-    assert set(islice(fail_points(Random(1)), 3 * per_round)) == CHANCES.keys()
+@pytest.mark.parametrize("app", CHANCES)
+def test_three_rounds_pass_every_fail_point(app: str) -> None:
+    reached = 3 * sum(kind.startswith("fail point") and app in kind for kind in ROUND)
+    assert set(islice(fail_points(Random(1))[app], reached)) == CHANCES[app].keys()
 
 
-def test_every_step_of_a_cameras_worker_has_its_fail_point() -> None:
-    runtime = Path(stream_processors.runtime.__path__[0])
-    passed = {name for file in runtime.glob("*.py") for name in re.findall(r'reached\("([a-z-]+)"\)', file.read_text())}
-    only_with_a_damaged_state = {"at-rebuild"}
-    assert CHANCES.keys() == passed - only_with_a_damaged_state
+@pytest.mark.parametrize(
+    ("app", "modules", "only_with_a_damaged_state"),
+    [
+        ("cameras", "runtime/*.py", {"at-rebuild"}),
+        ("projector", "projections/*.py", set()),
+        ("projector", "agents/projector.py", set()),
+    ],
+)
+def test_every_step_of_a_worker_has_its_fail_point(app: str, modules: str, only_with_a_damaged_state: set[str]) -> None:
+    texts = [module.read_text() for module in Path(stream_processors.__path__[0]).glob(modules)]
+    passed = {name for text in texts for name in re.findall(r'reached\("([a-z-]+)"\)', text)}
+    assert passed
+    assert passed - only_with_a_damaged_state <= CHANCES[app].keys()

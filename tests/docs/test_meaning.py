@@ -129,6 +129,16 @@ def test_what_is_counted_in_a_minute_is_what_the_page_says() -> None:
     assert found == {(int(row[0]), row[1]): [int(cell) for cell in row[2:]] for row in rows}
 
 
+def test_how_long_visits_lasted_is_what_the_page_says() -> None:
+    found = {
+        m.zone_id: [m.dwell_under_5s, m.dwell_5s_15s, m.dwell_15s_60s, m.dwell_60s_300s, m.dwell_from_300s]
+        for m in of(said(), ZoneMinuteMeasured)
+        if m.minute == NINE_MS
+    }
+    rows = table("closed in minute 0", "below 5 s", "5 to 15 s", "15 to 60 s", "60 to 300 s", "longer")
+    assert found == {row[0]: [int(cell) for cell in row[1:]] for row in rows}
+
+
 def test_the_numbers_under_other_zones_are_those_of_the_page() -> None:
     """A run folds the same frames under other zones; what adopting it does to rows is tested with the database."""
     (corner,) = re.findall(r"Had the desk been drawn as far as the aisle, to `\[(.*?), (.*?)\]`", PAGE)

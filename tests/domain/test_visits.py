@@ -118,6 +118,15 @@ def test_a_stay_of_300_ms_is_no_visit_and_one_of_700_ms_is_at_every_frame_rate(
     assert [(visit["entered_at"], visit["exited_at"]) for visit in found] == [(1_000, 1_000 + stay_ms)] * count
 
 
+def test_a_visit_opens_and_closes_with_the_very_frame_that_decides_it() -> None:
+    sightings, decided = Sightings(DESK), []
+    for at, place in ((0, IN), (499, IN), (500, IN), (1_000, (0.75, 0.5)), (1_200, OUT), (2_999, OUT), (3_000, OUT)):
+        before = len(sightings.changes)
+        sightings.see(at, {7: place})
+        decided += [(at, type(each.change)) for each in of(sightings.changes[before:], VisitChange)]
+    assert decided == [(500, Opened), (3_000, Closed)]
+
+
 def test_a_minute_of_jitter_on_the_border_is_one_visit() -> None:
     jitter = [(at, (0.75 + (0.0625 if at // 100 % 3 else -0.0625), 0.5)) for at in range(1_000, 61_000, 100)]
     found = visits_of(walked([(0, IN), *jitter, (61_000, IN), (65_000, IN)], DESK), 7, "desk")

@@ -71,6 +71,30 @@ def test_sites_outlive_the_coming_and_going_of_shifts(unmigrated: str) -> None:
 
 
 @pytest.mark.integration
+def test_a_visit_that_was_open_knows_where_it_was_entered_and_schedules_stay_what_they_were(unmigrated: str) -> None:
+    upgrade(unmigrated, "0002")
+    query(unmigrated, """INSERT INTO zone_visits (camera_id, track_no, zone_id, entered_at, entered_at_max, entry_reason,
+                           exited_at, zones_revision, seq, seq_index)
+                         VALUES ('door', 1, 'desk', now(), now(), 'CROSSED', NULL, 1, 70, 2),
+                                ('door', 2, 'desk', now(), now(), 'CROSSED', now(), 1, 90, 1)""")  # fmt: skip
+    query(
+        unmigrated,
+        """UPDATE sites SET time_zone = 'Europe/Madrid', shifts_revision = 1;
+                         INSERT INTO shifts VALUES ('default', 1, 0, 6, '22:00', '06:00', NULL, '2026-12-31');
+                         INSERT INTO shift_exceptions VALUES ('default', 1, 0, '2026-10-31', '08:00', '09:30')""",
+    )
+    schedule = "SELECT * FROM site_schedule('default', '2026-10-01', '2027-02-01')"
+    before = query(unmigrated, schedule)
+    upgrade(unmigrated)
+    assert query(unmigrated, "SELECT track_no, entered_seq, entered_seq_index FROM zone_visits ORDER BY 1") == [
+        (1, 70, 2),
+        (2, -1, -1),
+    ]
+    assert len(before) == 13, "Saturdays from the third to the end of the year"
+    assert query(unmigrated, schedule) == before
+
+
+@pytest.mark.integration
 def test_processes_that_migrate_at_once_take_turns(unmigrated: str, edition: str) -> None:
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(upgrade, [unmigrated] * 4)) == [edition] * 4

@@ -170,9 +170,9 @@ def test_a_rebuild_arrives_at_the_same_rows_while_readers_and_the_projector_go_o
 
 
 def test_a_rebuild_that_was_killed_is_gone_on_with(site: Site) -> None:
-    site.produce(*a_day(site.camera), *site.ended(0, 12_000))
+    site.produce(*a_day(site.camera), *site.ended(0, 8_000))
     project_all(site)
-    assert site.count("tracks") == 12_000
+    assert site.count("tracks") == 8_000
     before = contents(site)
     filled = f"SELECT coalesce(sum(next_offset), 0) FROM {REBUILT}.ingest_offsets"
     with rebuilding(site, "--yes") as process:
@@ -185,9 +185,9 @@ def test_a_rebuild_that_was_killed_is_gone_on_with(site: Site) -> None:
     assert kept > 0
     assert contents(site) == before
     assert {REBUILT, REPLACED} & schemas(site.database) == set()
-    site.produce(*site.ended(12_000, 12_010))
+    site.produce(*site.ended(8_000, 8_010))
     with site.projector():
-        eventually(lambda: site.count("tracks") == 12_010)
+        eventually(lambda: site.count("tracks") == 8_010)
 
 
 def test_what_a_rebuild_left_that_ended_right_after_the_change_over_is_removed(site: Site) -> None:

@@ -418,6 +418,20 @@ def test_the_newest_zones_are_in_force(read_model: ReadModel) -> None:
     assert (read_model.row("lines").get("valid_to"), read_model.row("lines")["anchor"]) == (None, "CENTRE")
 
 
+def test_other_zones_of_an_adopted_run_are_in_force_in_its_range_and_leave_the_history_alone(
+    read_model: ReadModel,
+) -> None:
+    drawn = Zone(zone_id="desk", name="Desk", kind="REST", polygon=SQUARE[::-1])
+    read_model.project(zones_defined(1), run_adopted(position=at(50), zones=(drawn,), lines=()), topic=CAMERA_EVENTS)
+    zones = {row["zones_revision"]: row for row in read_model.rows("zones")}
+    assert {n: (row["kind"], row["valid_from"], row.get("valid_to")) for n, row in zones.items()} == {
+        1: ("WORK", NOON + 1_000, None),
+        -1: ("REST", NOON, NOON + 3_600_000),
+    }
+    assert [row["zones_revision"] for row in read_model.rows("lines")] == [1]
+    assert read_model.row("cameras")["zones_revision"] == 1
+
+
 def test_every_record_of_camera_events_is_kept_whole(read_model: ReadModel) -> None:
     read_model.project(command_refused(position=at(1)), record_refused(position=at(2)), topic=CAMERA_EVENTS)
     refused, record = sorted(read_model.rows("camera_events"), key=lambda row: row["seq"])

@@ -35,6 +35,7 @@ from tests.projections.samples import (
     zone_entered,
     zone_exited,
     zone_minute,
+    zones_defined,
 )
 
 pytestmark = pytest.mark.integration
@@ -269,6 +270,20 @@ def test_times_arrive_to_the_millisecond(database_of_edition: str) -> None:
     assert [[text.removesuffix("+00") for text in row] for row in found] == [
         ["1969-12-31 23:59:59.999", "2026-01-01 12:00:00.123"]
     ]
+
+
+def test_a_history_of_zones_read_backwards_is_the_same(database_of_edition: str) -> None:
+    history = [zones_defined(n, position=at(0, epoch=n)) for n in (1, 2, 4, 5)]
+    history.insert(2, zones_defined(3, position=at(0, epoch=3), zones=(), lines=()))
+    twin = memory_model()
+    twin.project(*history)
+    with closing(TimescaleStore(database_of_edition)) as store:
+        model = ReadModel(store, lambda table: rows_in(database_of_edition, table))
+        for event in reversed(history):
+            model.project(event)
+        assert model.holds_what(twin)
+    ended = "SELECT zones_revision, valid_to IS NULL FROM zones UNION ALL SELECT zones_revision, valid_to IS NULL FROM lines"
+    assert sorted(query(database_of_edition, ended)) == sorted([(1, False), (2, False), (4, False), (5, True)] * 2)
 
 
 def test_hours_are_the_sums_of_their_minutes_whatever_the_batches(database_of_edition: str) -> None:

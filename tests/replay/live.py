@@ -6,20 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from schemas.events import CameraSilent, Command, Event, FrameObserved
-from schemas.registry import MemoryRegistry
-from schemas.signing import Signer, Verifier
 from schemas.topics import CAMERA_LOG
 from schemas.wire import Wire
-from stream_processors.agents.camera_fold import CameraFold, Guarded
+from stream_processors.agents.camera_fold import Guarded
 from stream_processors.replay.exporting import Stored
 from stream_processors.replay.streams import Topics
 from stream_processors.runtime.messages import Headers, Message, Outgoing
-
-SIGNER = Signer(Ed25519PrivateKey.generate())
-VERIFIER = Verifier({SIGNER.key_id: SIGNER.key.public_key()})
+from tests.runtime.logs import SIGNER, make_fold, make_wire
 
 
 class MemoryBroker:
@@ -48,12 +42,6 @@ class MemoryBroker:
         return iter(self.messages[topic, partition][start:stop])
 
 
-def make_wire() -> Wire:
-    wire = Wire(MemoryRegistry())
-    wire.preload()
-    return wire
-
-
 def signed(wire: Wire, event: Event, appended_at: int) -> tuple[bytes, Headers]:
     """A record as it is written into the log; commands and what the watchdog says with their signature."""
     value = wire.encode(event)
@@ -70,7 +58,7 @@ class LiveFold:
     states: dict[bytes, Guarded] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.fold = CameraFold(self.wire, VERIFIER)
+        self.fold = make_fold(self.wire)
 
     async def outputs(self, message: Message) -> list[Outgoing]:
         key = self.fold.key(message)

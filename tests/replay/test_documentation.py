@@ -2,10 +2,13 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
 
+from aforo.commands.replay import replay
+from schemas.events import Output
 from schemas.topics import topics
 from stream_processors.replay.lines import Logged, read_json
 from stream_processors.replay.shapes import read_zones
@@ -35,14 +38,22 @@ def test_an_example_of_zones_can_be_used(line: str, tmp_path: Path) -> None:
 
 
 def test_every_field_of_the_summary_is_explained() -> None:
-    rows = re.findall(r"^\| (`.*?) \|", TEXT.partition("`summary.json`:\n")[2], re.MULTILINE)
+    rows = re.findall(r"^\| (`.*?) \|", TEXT.partition("`summary.json`:\n")[2].partition("## ")[0], re.MULTILINE)
     assert [name for row in rows for name in re.findall(r"`(\w+)`", row)] == [
         each.encode_name for each in msgspec.structs.fields(Summary)
     ]
 
 
-def test_every_file_is_said_to_hold_the_records_of_its_topic() -> None:
+def test_every_file_is_said_to_hold_what_the_fold_says_into_its_topic() -> None:
     rows = dict(re.findall(r"^\| `([\w-]+\.ndjson)` \| (.*?) \|$", TEXT, re.MULTILINE))
-    assert {name: re.findall(r"`(\w+)`", records) for name, records in rows.items()} == {
-        name: list(topics()[topic].records) for name, topic in TOPICS.items()
+    said = {each.__name__ for each in get_args(Output)}
+    assert {name: set(re.findall(r"`(\w+)`", records)) for name, records in rows.items()} == {
+        name: set(topics()[topic].records) & said for name, topic in TOPICS.items()
     }
+
+
+def test_every_option_is_explained() -> None:
+    """The commands of runs have a table of their own."""
+    rows = re.findall(r"^\| (`--.*?) \|", TEXT.partition("## From Kafka")[0], re.MULTILINE)
+    explained = {name for row in rows for name in re.findall(r"`(--[\w-]+)", row)}
+    assert explained == {option for each in replay.params for option in each.opts}

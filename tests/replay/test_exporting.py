@@ -11,15 +11,16 @@ import pytest
 
 from aforo.export import write
 from schemas.events import CameraSnapshot, DefineZones, Event, LogRecord, RecordRefused
-from schemas.topics import CAMERA_EVENTS, CAMERA_LOG, topics
+from schemas.topics import CAMERA_EVENTS
 from schemas.wire import Wire
-from stream_processors.domain.camera import CameraState
+from stream_processors.agents.camera_fold import Guarded
 from stream_processors.replay.errors import ExportError
 from stream_processors.replay.exporting import Stored, records, refusals
 from stream_processors.replay.lines import Logged
 from stream_processors.replay.offline import replay
 from stream_processors.replay.plan import Plan
-from stream_processors.runtime.checkpoint import Message, Outgoing
+from stream_processors.runtime.messages import Message, Outgoing
+from stream_processors.runtime.partitioning import Partitioning
 from tests.replay.files import TOPICS, digests, run
 from tests.runtime.logs import START, frame, make_fold, make_wire, message, signed
 
@@ -29,7 +30,6 @@ DEFINE = msgspec.convert(
      "zones": [{"zone_id": "z", "name": "Desk", "kind": "WORK", "polygon": SQUARE}]},
     DefineZones,
 )  # fmt: skip
-EPOCH = topics()[CAMERA_LOG].epoch
 
 
 def live_log(wire: Wire) -> list[Message]:
@@ -47,10 +47,10 @@ def live_log(wire: Wire) -> list[Message]:
 
 def published(wire: Wire, log: Iterable[Message]) -> list[Outgoing]:
     """What the live shell writes, camera by camera as it comes."""
-    fold, states, outputs = make_fold(wire), dict[bytes, CameraState](), list[Outgoing]()
+    fold, states, outputs = make_fold(wire), dict[bytes, Guarded](), list[Outgoing]()
     for each in log:
         key = fold.key(each)
-        state = states.get(key) or CameraState(key.decode())
+        state = states.get(key) or fold.new(key)
         states[key], said = asyncio.run(fold.apply(state, each))
         outputs += said
     return outputs
@@ -63,7 +63,7 @@ def stored(topic: str, outputs: Iterable[Outgoing]) -> list[Stored]:
 def exported(wire: Wire, log: list[Message], outputs: list[Outgoing], *cameras: str) -> list[Logged]:
     messages = [Stored(each.partition, each.offset, each.appended_at, each.key, each.value) for each in log]
     refused = refusals(stored(CAMERA_EVENTS, outputs), wire)
-    return list(records(messages, wire, EPOCH, refused, frozenset(cameras)))
+    return list(records(messages, wire, Partitioning(), refused, frozenset(cameras)))
 
 
 def facts(wire: Wire, outputs: Iterable[Outgoing], camera_id: str) -> list[Event]:

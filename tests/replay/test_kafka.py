@@ -1,6 +1,7 @@
 """A replay from a real broker: to files, by several processes, over interruptions, and from a log that is not whole any more."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -165,6 +166,24 @@ def test_other_zones_are_replayed_from_tracks_to_the_visits_and_minutes_that_the
     assert files() | {"summary.json": b""} == {name: full[name] for name in files()} | {"summary.json": b""}
     assert json.loads(files()["summary.json"])["source"] == "tracks"
     assert said(Path("said"), "zone-visits.ndjson")
+
+
+def test_one_command_replays_under_two_sets_of_zones_and_shows_the_difference() -> None:
+    wider = square("desk", 0.25, 0.25, 1, 0.75)
+    Path("zones.json").write_bytes(msgspec.json.encode({"zones": [wider], "lines": []}))
+    result = replay(*SPAN, "--zones", "zones.json", "--versus", "log")
+    assert result.exit_code == 0, result.output
+    sums = [sum(each["person_ms"] for each in said(Path("said") / side, "zone-minutes.ndjson")) for side in SIDES]
+    assert sums[1] > sums[0] > 0
+    counts = [kinds(Path("said") / side).count("ZoneExited") for side in SIDES]
+    assert re.search(rf"visits: .*{min(counts)} longer", result.output), "the same people, in a wider zone"
+
+
+SIDES = "before", "after"
+
+
+def kinds(folder: Path) -> list[str]:
+    return [each["type"] for each in said(folder, "zone-visits.ndjson")]
 
 
 def test_a_range_without_data_says_so_and_writes_nothing() -> None:

@@ -1,9 +1,11 @@
 """A small installation of its own for each test: a camera that folds and a database that follows, on the real broker."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
+from click.testing import CliRunner, Result
 
+from aforo.cli import main
 from infra.local.stack import Stack
 from schemas.settings import KafkaSettings
 from tests.replay_runs.installation import Installation
@@ -15,3 +17,11 @@ def installation(stack: Stack, kafka: KafkaSettings, topics_exist: None, databas
     del topics_exist
     with Installation(stack, kafka, database) as running:
         yield running
+
+
+@pytest.fixture
+def aforo(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """The `aforo` command of that installation."""
+    for name, value in {**installation.environment(), "COLUMNS": "500"}.items():
+        monkeypatch.setenv(name, value)
+    return lambda *arguments: CliRunner().invoke(main, arguments)

@@ -127,9 +127,9 @@ class Installation:
             thread.join(PATIENCE_S)
 
     @contextmanager
-    def replays(self) -> Iterator[Replays]:
-        """A worker of the replays app; `work` lets it do one thing."""
-        source = engine.Log(self.kafka, self.registry_url)
+    def replays(self, kafka: KafkaSettings | None = None) -> Iterator[Replays]:
+        """A worker of the replays app, at this broker or another; `work` lets it do one thing."""
+        source = engine.Log(kafka or self.kafka, self.registry_url)
         publisher = partial(Publisher, self.kafka, self.wire, SIGNER)
         worker = Replays(self.database, source, publisher, threading.Event(), jobs=1)
         try:
@@ -173,6 +173,14 @@ class Installation:
         sessions = create_engine(self.database, poolclass=NullPool, isolation_level="AUTOCOMMIT")
         with sessions.connect() as connection:
             return function(connection, *arguments)
+
+    def environment(self) -> dict[str, str]:
+        """What leads the `aforo` command here."""
+        return {
+            "AFORO_KAFKA__BOOTSTRAP": self.kafka.bootstrap,
+            "AFORO_REGISTRY__URL": self.registry_url,
+            "AFORO_DATABASE__URL": self.database,
+        }
 
     def visits(self, relation: str = "current_zone_visits") -> list[tuple[Any, ...]]:
         """Zone, beginning and dwell of each visit, under which restatement and zones revision, and whether it says restated."""

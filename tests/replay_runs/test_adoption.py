@@ -7,32 +7,27 @@ import pytest
 
 from schemas.events import Position, RunAdopted, TracksRestated, ZoneMinutesRestated, ZoneVisitsRestated
 from stream_processors.domain.camera import FOLD_VERSION
-from stream_processors.replay.digests import adoption_digest
 from stream_processors.replay.plan import Parameters
 from stream_processors.replay.shapes import OtherZones, Shapes
-from stream_processors.replay.summary import CameraSummary, Summary
 from stream_processors.runs.adoption import marks, objections, restated
 from stream_processors.runs.run import Run
-from stream_processors.runs.summary import RunSummary
+from stream_processors.runs.summary import RunCamera, RunSummary
 from tests.domain.walks import DESK
 from tests.projections.samples import track_ended, zone_exited, zone_minute
 
-DIGESTS = {"zone-visits.ndjson": "00", "zone-minutes.ndjson": "11"}
-FACTS = {"door": adoption_digest(DIGESTS)}
-REPLAY = Summary(
-    fold_version=FOLD_VERSION, versions={}, from_=0, to=60_000, source="log", approximate=False, read={}, not_records=0,
-    replaced_definitions=0, cameras_without_records=[], refused={}, first_observed_at=0, last_observed_at=70_000,
-    open_visits=0, outputs={}, digests={},
-    cameras={"door": CameraSummary(0, 70_000, 0, approximate=False, settled=True, digests=DIGESTS)},
+DIGESTS = {"door": "00"}
+SUMMARY = RunSummary(
+    fold_version=FOLD_VERSION, approximate=False, open_visits=0, outputs={}, cameras={"door": RunCamera(True, "00")},
+    ends={0: 9}, changes={}, before={}, after={},
 )  # fmt: skip
 
 
-def run(replay: Summary = REPLAY, **given: Any) -> Run:
+def run(summary: RunSummary = SUMMARY, **given: Any) -> Run:
     fields: dict[str, Any] = {
         "run_id": "r", "state": "ADOPT_REQUESTED", "requested_by": "ana", "cameras": ("door",), "range_from": 0,
         "range_to": 60_000, "zones": OtherZones(), "parameters": Parameters(),
     }  # fmt: skip
-    return Run(**fields | given, summary=RunSummary(replay, ["door"], {0: 9}, {}, {}, {}))
+    return Run(**fields | given, summary=summary)
 
 
 def adopted(**given: Any) -> RunAdopted:
@@ -44,31 +39,28 @@ def adopted(**given: Any) -> RunAdopted:
 
 
 def test_a_run_that_is_exact_over_and_whole_can_be_adopted() -> None:
-    assert objections(run(), {"door": 60_000}, FACTS) == []
+    assert objections(run(), {"door": 60_000}, DIGESTS) == []
 
 
 @pytest.mark.parametrize(
-    ("replay", "words"),
+    ("fields", "words"),
     [
         ({"fold_version": FOLD_VERSION + 1}, f"made by fold version {FOLD_VERSION + 1}, and this is version"),
         ({"approximate": True}, "it is approximate"),
         (
-            {
-                "open_visits": 3,
-                "cameras": {"door": CameraSummary(0, 1, 3, approximate=False, settled=False, digests=DIGESTS)},
-            },
+            {"open_visits": 3, "cameras": {"door": RunCamera(False, "00")}},
             "not all of its range was decided yet at door, with 3 visits still open",
         ),
     ],
 )
-def test_a_run_that_says_less_than_the_live_numbers_cannot(replay: dict[str, Any], words: str) -> None:
-    (reason,) = objections(run(msgspec.structs.replace(REPLAY, **replay)), {"door": 60_000}, FACTS)
+def test_a_run_that_says_less_than_the_live_numbers_cannot(fields: dict[str, Any], words: str) -> None:
+    (reason,) = objections(run(msgspec.structs.replace(SUMMARY, **fields)), {"door": 60_000}, DIGESTS)
     assert words in reason
 
 
 @pytest.mark.parametrize("watermarks", [{"door": 59_999}, {}])
 def test_a_range_a_camera_has_not_passed_cannot(watermarks: dict[str, int]) -> None:
-    (reason,) = objections(run(), watermarks, FACTS)
+    (reason,) = objections(run(), watermarks, DIGESTS)
     assert "not seen past that are door" in reason
 
 
@@ -81,7 +73,7 @@ def test_the_command_is_the_same_however_often_it_is_made_and_another_for_each_c
     zones = OtherZones(every=Shapes(zones=(DESK,)))
     command = run(zones=zones).adoption("door")
     assert command == run(zones=zones).adoption("door")
-    assert (command.zones, command.lines, command.digest, command.issued_by) == ((DESK,), (), FACTS["door"], "ana")
+    assert (command.zones, command.lines, command.digest, command.issued_by) == ((DESK,), (), "00", "ana")
     assert command.command_id != run(run_id="s").adoption("door").command_id
     assert run().adoption("door").zones is None
 

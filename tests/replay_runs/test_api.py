@@ -140,6 +140,18 @@ def test_rest_says_the_same(installation: Installation) -> None:
         assert client.post(f"/api/v1/replay-runs/{run_id}/drop").json()["state"] == "DROP_REQUESTED"
 
 
+@pytest.mark.integration
+def test_runs_come_newest_first_and_page_by_page(installation: Installation) -> None:
+    asked = [installation.request(START, STOP) for _ in range(3)]
+    page = """query($after: String) { replayRuns(first: 2, after: $after) {
+      nodes { runId } pageInfo { endCursor hasNextPage } } }"""
+    with over(installation.database) as api:
+        first = ask(api, page, after=None)
+        second = ask(api, page, after=first["pageInfo"]["endCursor"])
+    assert [run["runId"] for run in first["nodes"] + second["nodes"]] == asked[::-1]
+    assert (first["pageInfo"]["hasNextPage"], second["pageInfo"]["hasNextPage"]) == (True, False)
+
+
 BAD: dict[str, tuple[dict[str, Any], list[str]]] = {
     "an empty range": ({"range": {"from": RANGE["to"], "to": RANGE["from"]}}, ["input", "range"]),
     "a range that is not over": ({"range": RANGE | {"to": "2099-01-01T00:00:00Z"}}, ["input", "range"]),

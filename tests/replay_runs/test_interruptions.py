@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 
 from graphql_api.sql.replay_runs import ADOPT
 from schemas.topics import ZONE_MINUTES, ZONE_VISITS
@@ -45,20 +47,18 @@ def test_a_process_that_dies_with_its_results_written_but_not_told_leaves_nothin
 
 def process(installation: Installation, folder: Path, fail_point: FailPoint) -> int:
     """The status with which a worker process ends that dies at this point."""
-    environment = os.environ | {
+    own = {
         "AFORO_TEST_FAIL_POINTS": f"{fail_point}:1",
-        "AFORO_KAFKA__BOOTSTRAP": installation.kafka.bootstrap,
-        "AFORO_REGISTRY__URL": installation.registry_url,
-        "AFORO_DATABASE__URL": installation.database,
         "AFORO_SIGNING__PRIVATE_KEY": str(folder / "key.pem"),
         "AFORO_SIGNING__TRUSTED_KEYS": str(folder / "trusted"),
     }
+    environment = os.environ | installation.environment() | own
     command = [sys.executable, "-m", "aforo", "process", "replays"]
     return subprocess.run(command, env=environment, timeout=120, check=False).returncode
 
 
 def test_an_adoption_that_dies_after_any_step_is_finished_by_the_next_worker(
-    installation: Installation, monkeypatch: pytest.MonkeyPatch
+    installation: Installation, monkeypatch: pytest.MonkeyPatch, aforo: Callable[..., Result]
 ) -> None:
     installation.live(a_walk())
     run_id = installation.done(START, STOP, zones=zones(WIDER))
@@ -80,6 +80,10 @@ def test_an_adoption_that_dies_after_any_step_is_finished_by_the_next_worker(
     for topic, records in ((ZONE_VISITS, 3), (ZONE_MINUTES, 4)):
         facts = [each.value for each in installation.topic(topic) if installation.is_restated(each)]
         assert len(facts) > len(set(facts)) == records
+    assert (
+        "5 facts; all there, and what the log gives"
+        in aforo("verify", "--camera", installation.camera, "--jobs", "1").output
+    )
 
 
 def dies_at(step: FailPoint) -> object:

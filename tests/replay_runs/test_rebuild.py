@@ -1,14 +1,13 @@
 """What was restated stands in the topics: a database made anew from them says the same, now and as it was before."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
 import pytest
-from click.testing import CliRunner
+from click.testing import Result
 
-from aforo.cli import main
 from graphql_api.sql.replay_runs import ADOPT
 from schemas.events import FrameObserved, LogRecord
 from tests.domain.walks import DESK, MINUTE, START
@@ -42,8 +41,8 @@ def rows(installation: Installation) -> dict[str, set[tuple[Any, ...]]]:
     return {each: set(query(installation.database, told.format(each), installation.camera)) for each in RELATIONS}
 
 
-def test_a_database_made_anew_from_the_topics_says_the_same(
-    installation: Installation, monkeypatch: pytest.MonkeyPatch
+def test_the_log_proves_what_was_restated_and_a_database_made_anew_from_the_topics_says_the_same(
+    installation: Installation, aforo: Callable[..., Result]
 ) -> None:
     installation.live(recently(a_walk()))
     for begin, shapes in ((START, [WIDER]), (START + MINUTE, [DESK, SOFA])):
@@ -53,10 +52,9 @@ def test_a_database_made_anew_from_the_topics_says_the_same(
         assert installation.run(run_id)["state"] == "ADOPTED", installation.run(run_id)["error"]
     before = rows(installation)
     assert {restatement for *_, restatement, _, _ in installation.visits("zone_visits_before(2)")} == {1}
-    monkeypatch.setenv("AFORO_KAFKA__BOOTSTRAP", installation.kafka.bootstrap)
-    monkeypatch.setenv("AFORO_REGISTRY__URL", installation.registry_url)
-    monkeypatch.setenv("AFORO_DATABASE__URL", installation.database)
-    rebuilt = CliRunner().invoke(main, ["rebuild", "--yes", "--jobs", "1"])
+    verified = aforo("verify", "--camera", installation.camera, "--jobs", "1")
+    assert verified.exit_code == 0, verified.output
+    assert verified.output.count("all there, and what the log gives") == 2
+    rebuilt = aforo("rebuild", "--yes", "--jobs", "1")
     assert rebuilt.exit_code == 0, rebuilt.output
     assert rows(installation) == before
-    assert installation.run(run_id)["state"] == "ADOPTED"

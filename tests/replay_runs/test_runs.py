@@ -10,6 +10,7 @@ from stream_processors.runs import adoption, publishing
 from stream_processors.runs.run import AbandonedError
 from stream_processors.runs.sink import RunSinks
 from stream_processors.runs.store import RESULTS, RunStore
+from stream_processors.runtime import reading
 from tests.domain.walks import (
     BORN,
     DESK,
@@ -179,6 +180,21 @@ def test_a_command_that_is_not_taken_keeps_a_run_from_being_adopted(
     installation.ask(run_id, ADOPT)
     installation.work()
     assert installation.run(run_id)["state"] == "ADOPTED"
+
+
+def test_a_run_waits_for_a_broker_that_is_away_and_says_so(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installation.live(a_walk())
+    run_id = installation.request(START, STOP)
+    away = installation.kafka.model_copy(update={"bootstrap": "127.0.0.1:1"})
+    monkeypatch.setattr(reading, "_TIMEOUT_S", 1.0)
+    with installation.replays(away) as worker, pytest.raises(TransientError):
+        worker.work()
+    run = installation.run(run_id)
+    assert (run["state"], run["error"].startswith("it is begun again: ")) == ("RUNNING", True)
+    installation.work()
+    assert (installation.run(run_id)["state"], installation.run(run_id)["error"]) == ("DONE", None)
 
 
 def test_a_range_nobody_saw_fails_and_says_so(installation: Installation) -> None:

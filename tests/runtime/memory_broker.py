@@ -9,6 +9,7 @@ from schemas.topics import CAMERA_LOG, CAMERAS_CHANGELOG
 from stream_processors.agents.camera_fold import CameraFold, Guarded
 from stream_processors.runtime import changelog
 from stream_processors.runtime.messages import Headers, Message
+from stream_processors.runtime.partitioning import Partitioning
 from stream_processors.runtime.recovery import Recovery, Restored, Stretches
 
 
@@ -76,10 +77,10 @@ class Worker:
 
     def snapshot(self, key: bytes) -> bytes:
         """The camera's state as the changelog keeps it."""
-        return changelog.encode(self.reached[key], self.fold.dump(self.states[key], 0, self.reached[key]))
+        return changelog.encode(0, self.reached[key], self.fold.dump(self.states[key], 0, self.reached[key]))
 
     def marker(self) -> bytes:
-        return changelog.encode_marker(self.next_offset, dict(self.reached))
+        return changelog.encode_marker(0, self.next_offset, dict(self.reached))
 
     def checkpoint(self) -> None:
         """Snapshots, marker, commit."""
@@ -94,7 +95,7 @@ class Worker:
 
 def recover(broker: MemoryBroker, fold: CameraFold) -> Restored[Guarded]:
     """What a worker that is given the partition begins with."""
-    return Recovery(broker, fold, CAMERA_LOG, CAMERAS_CHANGELOG)([0])[0]
+    return Recovery(broker, fold, CAMERA_LOG, CAMERAS_CHANGELOG, Partitioning())([0])[0]
 
 
 def compact(broker: MemoryBroker, topic: str) -> None:

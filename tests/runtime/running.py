@@ -44,8 +44,9 @@ class Site:
     """The session's broker and registry, cameras of its own, and workers."""
 
     def __init__(self, stack: Stack, kafka: KafkaSettings, folder: Path, cameras: int) -> None:
+        batch = uuid.uuid4().hex[:8]
         self.kafka = kafka
-        self.cameras = [f"{uuid.uuid4().hex[:8]}-{number}" for number in range(cameras)]
+        self.cameras = [f"{batch}-{number}" for number in range(cameras)]
         self.wire = Wire(HttpRegistry(stack.registry_url))
         self.wire.preload()
         self.environment = {
@@ -94,7 +95,7 @@ class Site:
         stored: dict[tuple[bytes, int], set[bytes]] = defaultdict(set)
         for each in self.whole(CAMERAS_CHANGELOG):
             if each.key in keys and each.value is not None:
-                found = Contents()
+                found = Contents(0)
                 found.add(each.key, each.value)
                 stored[each.key, found.entries[each.key].next_offset].add(found.entries[each.key].snapshot)
         expected = asyncio.run(self._states(keys, stored.keys()))

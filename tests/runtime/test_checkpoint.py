@@ -21,6 +21,7 @@ from stream_processors.runtime.checkpoint import CheckpointedAgent, HoleError, U
 from stream_processors.runtime.exits import REFUSED_TO_START, STOOD_STILL
 from stream_processors.runtime.faust_app import make_app
 from stream_processors.runtime.messages import Message, Outgoing
+from stream_processors.runtime.partitioning import Partitioning
 from stream_processors.runtime.recovery import Recovery
 from stream_processors.runtime.snapshots import NewerSnapshotError
 from tests.runtime.logs import START, VERIFIER, frame, make_fold, make_wire, signed
@@ -91,7 +92,7 @@ class Process:
             source=CAMERA_LOG,
             changelog=CAMERAS_CHANGELOG,
         )
-        vars(self.agent)["_recover"] = Recovery(broker, fold, CAMERA_LOG, CAMERAS_CHANGELOG)
+        vars(self.agent)["_recover"] = Recovery(broker, fold, CAMERA_LOG, CAMERAS_CHANGELOG, Partitioning())
         self.delivered = broker.group or 0
         self.unacked: list[Event] = []
 

@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import Producer
 
 from infra.local.stack import Stack
-from schemas.events import RecordRefused
+from schemas.events import RecordRefused, TrackEnded
 from schemas.registry import HttpRegistry
 from schemas.settings import KafkaSettings
 from schemas.topics import CAMERA_EVENTS, CAMERA_LOG, DEAD_LETTERS, TRACKS
@@ -35,9 +35,10 @@ def site(stack: Stack, kafka: KafkaSettings, tmp_path: Path) -> Iterator[Site]:
         yield site
 
 
-@pytest.fixture
-def node(stack: Stack, tmp_path: Path) -> Iterator[Node]:
-    with second_node(stack, tmp_path) as node:
+@pytest.fixture(scope="module")
+def node(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """Of the module, since a registry takes long to start; it does not run at first."""
+    with second_node(stack, tmp_path_factory.mktemp("registry")) as node:
         yield node
 
 
@@ -132,7 +133,7 @@ def test_a_projector_goes_on_while_the_registry_is_away_and_waits_for_what_only_
     assert store.next_offset(TRACKS, 0) == 4
 
 
-def _ended(number: int) -> object:
+def _ended(number: int) -> TrackEnded:
     return track_ended(track_no=number, started_at=NOON + number, position=at(number))
 
 

@@ -42,7 +42,7 @@ def test_the_history_of_configuration_is_kept_for_ever() -> None:
 def test_the_changelog_is_compacted_in_small_segments() -> None:
     config = config_of(topics()[CAMERAS_CHANGELOG], KafkaSettings())
     assert config["cleanup.policy"] == "compact"
-    assert (config["segment.bytes"], config["segment.ms"]) == (str(64 * 1024 * 1024), str(10 * 60 * 1000))
+    assert (config["segment.bytes"], config["segment.ms"]) == (str(16 * 1024 * 1024), str(2 * 60 * 1000))
 
 
 @each_topic

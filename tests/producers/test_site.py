@@ -1,0 +1,175 @@
+"""`aforo edge` as an installer runs it: one YAML with eight cameras, a password by name, pictures, metrics, an outage at start."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from confluent_kafka import Consumer, TopicPartition
+
+from schemas.events import CameraStatusChanged, Event, FrameObserved
+from schemas.registry import HttpRegistry
+from schemas.settings import KafkaSettings
+from schemas.topics import CAMERA_LOG
+from schemas.wire import Wire
+from tests.producers.rtsp_camera import running_camera
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics_exist")]
+
+PASSWORD = "open/sesame"
+TOKEN = "a-token-of-at-least-16"
+HOUSE = Path(__file__).parents[2]
+UNREACHABLE = {"AFORO_KAFKA__BOOTSTRAP": "127.0.0.1:1", "AFORO_REGISTRY__URL": "http://127.0.0.1:1"}
+
+
+class LogReader:
+    """What the cameras of this test write into the real log, from now on."""
+
+    def __init__(self, kafka: KafkaSettings, wire: Wire, cameras: list[str]) -> None:
+        self.entries: list[Event] = []
+        self._wire = wire
+        self._keys = {camera_id.encode() for camera_id in cameras}
+        self._consumer = Consumer(kafka.client() | {"group.id": uuid.uuid4().hex, "enable.auto.commit": "false"})
+        ends = [
+            TopicPartition(
+                CAMERA_LOG, number, self._consumer.get_watermark_offsets(TopicPartition(CAMERA_LOG, number))[1]
+            )
+            for number in range(kafka.partitions)
+        ]
+        self._consumer.assign(ends)
+
+    def until(self, enough: Callable[[], bool]) -> None:
+        """Read on until the entries are what is waited for."""
+        while not enough():
+            message = self._consumer.poll(60)
+            assert message is not None, f"nothing more within 60 s; so far {self.entries[-3:]}"
+            assert message.error() is None, message.error()
+            if message.key() in self._keys:
+                self.entries.append(self._wire.decode(message.value()))
+
+    def frames(self, camera_id: str) -> list[FrameObserved]:
+        return [entry for entry in self.entries if isinstance(entry, FrameObserved) and entry.camera_id == camera_id]
+
+    def stopped(self) -> set[str]:
+        return {
+            entry.camera_id
+            for entry in self.entries
+            if isinstance(entry, CameraStatusChanged) and entry.status == "STOPPED"
+        }
+
+    def close(self) -> None:
+        self._consumer.close()
+
+
+class Site:
+    """A folder with `aforo.yaml`, and the edge that runs on it."""
+
+    def __init__(self, folder: Path, stack: Any, url: str) -> None:
+        self.cameras = [f"{uuid.uuid4().hex[:8]}-{number}" for number in range(8)]
+        self._folder = folder
+        self._environment = {
+            **os.environ,
+            "AFORO_KAFKA__BOOTSTRAP": stack.bootstrap,
+            "AFORO_REGISTRY__URL": stack.registry_url,
+            "AFORO_EDGE__SECRETS": f'{{"yard": "admin:{PASSWORD}"}}',
+        }
+        cameras = [
+            {"id": camera_id, "source": url, "credentials": "yard", "target_fps": 2} for camera_id in self.cameras
+        ]
+        settings = {
+            "edge": {
+                "site": "yard",
+                "state_dir": str(folder / "state"),
+                "cameras": cameras,
+                "pictures": {"token": TOKEN, "port": 0},
+            }
+        }
+        (folder / "aforo.yaml").write_text(yaml.safe_dump(settings))
+
+    @contextmanager
+    def edge(self, **environment: str) -> Iterator["subprocess.Popen[str]"]:
+        """`aforo edge`, ended with the context as an installer would end it."""
+        with (
+            (self._folder / "edge.log").open("a") as log,
+            subprocess.Popen(
+                [sys.executable, "-m", "aforo", "edge"],
+                cwd=self._folder,
+                env={**self._environment, "PYTHONPATH": str(HOUSE), **environment},
+                stderr=log,
+                text=True,
+            ) as process,
+        ):
+            try:
+                yield process
+            finally:
+                process.send_signal(signal.SIGTERM)
+                assert process.wait(60) == 0, self.said()
+
+    def said(self) -> str:
+        return (self._folder / "edge.log").read_text()
+
+    def await_said(self, words: str, times: int = 1) -> None:
+        """Return when the edge has said it, so often; its log is all there is to wait for while no broker is there."""
+        deadline = time.monotonic() + 90
+        while self.said().count(words) < times:
+            assert time.monotonic() < deadline, self.said()
+            time.sleep(0.1)
+
+
+@pytest.fixture
+def site(stack: Any, tmp_path: Path) -> Iterator[Site]:
+    with running_camera(PASSWORD) as camera:
+        yield Site(tmp_path, stack, camera.url)
+
+
+@pytest.fixture
+def reader(site: Site, kafka: KafkaSettings, stack: Any) -> Iterator[LogReader]:
+    made = LogReader(kafka, Wire(HttpRegistry(stack.registry_url)), site.cameras)
+    yield made
+    made.close()
+
+
+def picture(port: int, camera_id: str, token: str) -> bytes:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/cameras/{camera_id}.jpg?boxes=true", headers={"Authorization": f"Bearer {token}"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        body: bytes = answer.read()
+        return body
+
+
+def test_eight_cameras_of_one_yaml_stream_show_pictures_and_say_goodbye(site: Site, reader: LogReader) -> None:
+    with site.edge():
+        reader.until(lambda: all(len(reader.frames(camera_id)) >= 3 for camera_id in site.cameras))
+        port = int(site.said().partition("pictures_port=")[2].split()[0])
+        assert picture(port, site.cameras[0], TOKEN).startswith(b"\xff\xd8")
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            picture(port, site.cameras[0], "another token of 16")
+    reader.until(lambda: reader.stopped() == set(site.cameras))
+    assert PASSWORD not in site.said() + str(reader.entries)
+    assert "sesame" not in site.said() + str(reader.entries)
+
+
+def test_an_edge_that_starts_during_an_outage_records_all_the_same(site: Site, reader: LogReader) -> None:
+    with site.edge():
+        reader.until(lambda: bool(reader.frames(site.cameras[0])))
+    streamed = site.said().count("status=STREAMING")
+    with site.edge(**UNREACHABLE):
+        site.await_said("status=STREAMING", times=streamed + 8)
+    sessions = re.findall(r"session begins +camera=(\S+) session=(\S+)", site.said())[-8:]
+    assert {camera_id for camera_id, _ in sessions} == set(site.cameras)
+    assert "they go out when the edge starts again" in site.said()
+    with site.edge():
+        for camera_id, session in sessions:
+            reader.until(lambda: session in {frame.session for frame in reader.frames(camera_id)})  # noqa: B023 - at once
