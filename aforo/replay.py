@@ -83,6 +83,7 @@ def plan(
     zones: Path | None = None,
     track_timeout_ms: int | None = None,
     max_gap_ms: int | None = None,
+    judge_again: bool = False,
     offsets: Sequence[str] = (),
 ) -> Plan:
     """What was asked for with the options of a command.
@@ -104,6 +105,7 @@ def plan(
         cameras=tuple(sorted(set(cameras))),
         zones=other,
         parameters=Parameters(track_timeout_ms, max_gap_ms),
+        judge_again=judge_again,
     )
 
 
@@ -111,12 +113,12 @@ def with_source(plan: Plan, from_tracks: str) -> Plan:
     """The plan read from `tracks` or from the log: `always`, `never`, or `auto`: where other zones are all that is asked for.
 
     Raises:
-        click.BadParameter: tracks cannot tell what other parameters of the tracker would have made of the frames.
+        click.BadParameter: tracks cannot tell what other parameters of the tracker, or frames that were refused, would come to.
     """
-    tracked = bool(plan.parameters.given())
+    tracked = plan.changes_tracks
     if from_tracks == "always" and tracked:
         raise click.BadParameter(
-            "tracks do not say what other parameters would make of the frames; leave --from-tracks out",
+            "tracks do not say what other parameters, or other frames, would come to; leave --from-tracks out",
             param_hint="--from-tracks",
         )
     zones_only = plan.is_what_if and not tracked

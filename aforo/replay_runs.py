@@ -53,7 +53,7 @@ class Runs:
             start=minutes.start,
             stop=minutes.stop,
             zones=None if rules["zones"] is None else msgspec.to_builtins(plan.zones),
-            parameters=plan.parameters.given(),
+            parameters=plan.parameters.given() | ({"judge_again": True} if plan.judge_again else {}),
             shifts=None if shifts is None else read_shifts(shifts),
         )
         return str(request_run(self._connection, request)["run_id"])

@@ -19,6 +19,7 @@ _RULES = (
     click.option("--zones", type=FILE, help="Zones and lines in place of those in the log."),
     click.option("--track-timeout-ms", type=click.IntRange(0), help="End lost tracks after this, whatever the log says."),
     click.option("--max-gap-ms", type=click.IntRange(0), help="Take more between two frames for a gap, whatever the log says."),
+    click.option("--judge-again", is_flag=True, help="Take in what the live workers could not read or fold, if it can be now."),
 )  # fmt: skip
 
 
@@ -92,6 +93,8 @@ def replay(
         raise click.UsageError("--output is needed: the folder for what the fold says")
     if log is not None and from_tracks == "always":
         raise click.UsageError("--from-tracks is for Kafka; a log file holds no tracks")
+    if log is not None and rules["judge_again"]:
+        raise click.UsageError("--judge-again is for Kafka; a log file holds the refusals, not what was refused")
     from aforo import replay as replays  # noqa: PLC0415 - no command loads another's libraries
 
     plan = replays.plan(**rules)

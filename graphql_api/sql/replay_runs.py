@@ -41,7 +41,7 @@ class RunRequest:
     """What to replay: `cameras` (None: all) from `start` up to `stop`, and what holds there instead (None: what held).
 
     `zones` is {"every": shapes or None, "cameras": {camera id: shapes}}, shapes being {"zones": [...], "lines": [...]};
-    `parameters` has track_timeout_ms and max_gap_ms; `shifts` is {"shifts": rows of shifts, "exceptions": rows of
+    `parameters` has track_timeout_ms, max_gap_ms and judge_again; `shifts` is {"shifts": rows of shifts, "exceptions": rows of
     shift_exceptions}.
     """
 

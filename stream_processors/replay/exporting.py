@@ -56,6 +56,7 @@ def records(
     partitioning: Partitioning,
     refused: Refusals,
     cameras: frozenset[str],
+    *,
     judge: Judge = stands,
 ) -> Iterator[Logged]:
     """What a log file says of each message, of the given cameras or, when none is named, of all.

@@ -62,7 +62,7 @@ class Topics:
         log = filter(wanted, self.broker.read(CAMERA_LOG, self.partition, start, end))
         verdicts, judge = Verdicts(_ascending(refused)), judging_again(self.wire) if judge_again else stands
         try:
-            yield from records(log, self.wire, self.partitioning, verdicts, frozenset(), judge)
+            yield from records(log, self.wire, self.partitioning, verdicts, frozenset(), judge=judge)
         except ExportError as error:
             raise InputError(f"{CAMERA_LOG}, {error}") from error
 

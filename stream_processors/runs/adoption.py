@@ -130,7 +130,7 @@ class Adoption:
             raise AdoptionRefusedError("; ".join(found))
         answers = {camera_id: self._answer(run, run.adoption(camera_id)) for camera_id in cameras}
         reached("after-adoption-answered")
-        with_tracks = bool(run.parameters.given())
+        with_tracks = run.plan.changes_tracks
         if with_tracks:
             self._restate_tracks(run, answers)
         for camera_id, adopted in answers.items():

@@ -61,7 +61,7 @@ def compare(cursor: Cursor, run: Run, camera_id: str) -> Difference:
     """What would change for a camera if the run held instead of what holds now."""
     before = _side(cursor, run, camera_id, ("current_zone_visits", "current_zone_minutes"), _OF_ALL)
     after = _side(cursor, run, camera_id, ("run_zone_visits", "run_zone_minutes"), _OF_RUN)
-    return difference(before, after, same_tracks=not run.parameters.given())
+    return difference(before, after, same_tracks=not run.plan.changes_tracks)
 
 
 def store(cursor: Cursor, run_id: str, found: Difference, kept: Tally) -> None:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Literal, TypeAlias
 
+import msgspec
+
 from schemas.events import AdoptRun
 from stream_processors.replay.plan import Parameters, Plan
 from stream_processors.replay.shapes import OtherZones
@@ -35,19 +37,21 @@ class Run:
     range_to: int
     zones: OtherZones
     parameters: Parameters
+    judge_again: bool = False
     summary: RunSummary | None = None
 
     @property
     def plan(self) -> Plan:
         """How to replay it: zones alone over the tracks that are there, all else from the camera log."""
-        zones_only = self.zones != OtherZones() and not self.parameters.given()
-        return Plan(
+        plan = Plan(
             span=Span(self.range_from, self.range_to),
             cameras=self.cameras,
             zones=self.zones,
             parameters=self.parameters,
-            source="tracks" if zones_only else "log",
+            judge_again=self.judge_again,
         )
+        zones_only = plan.is_what_if and not plan.changes_tracks
+        return msgspec.structs.replace(plan, source="tracks") if zones_only else plan
 
     def adoption(self, camera_id: str) -> AdoptRun:
         """The command that adopts the run for a camera: the same however often it is made."""

@@ -182,9 +182,11 @@ def _run(cursor: Cursor) -> Run:
     names = [column.name for column in cursor.description or ()]
     row: dict[str, Any] = dict(zip(names, cursor.fetchone() or (), strict=True))
     zones, parameters, summary = (row.pop(name) for name in ("zones", "parameters", "summary"))
+    judge_again = parameters.pop("judge_again", False)
     return Run(
         **row | {"cameras": tuple(row["cameras"] or ())},
         zones=msgspec.convert(zones or {}, OtherZones),
         parameters=msgspec.convert(parameters, Parameters),
+        judge_again=judge_again,
         summary=None if summary is None else msgspec.convert(summary, RunSummary, strict=False),
     )

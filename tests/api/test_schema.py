@@ -148,6 +148,8 @@ def camera_row(camera_id: str) -> dict[str, Any]:
         "camera_id": camera_id, "site_id": "default", "name": "Door", "enabled": True, "revision": 1,
         "max_gap_ms": 2000, "track_timeout_ms": 2000, "zones_revision": 1, "status": "STREAMING", "status_reason": "",
         "last_seen_at": None, "width": 640, "height": 480, "accepted": 5_000_000_000, "refused": {"LATE": 2},
+        "source": "", "credentials": "", "target_fps": None, "masks": [],
+        "applied_revision": 0, "applied_error": "", "applied_at": None,
     }  # fmt: skip
 
 

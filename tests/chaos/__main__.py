@@ -2,7 +2,6 @@
 
 import logging
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 from random import SystemRandom
@@ -14,6 +13,7 @@ from rich.console import Console
 from infra.local.tools import ensure_tools
 from stream_processors.runtime.fail_points import FAULTS as MUTATIONS
 from tests.chaos.faults import FAULTS, ROUND
+from tests.chaos.installation import NotRecoveredError
 from tests.chaos.run import Plan, run
 
 FAULTS_PER_MINUTE = 3
@@ -41,15 +41,17 @@ def main(
     plan = Plan(seed, minutes, at_least, kinds or ROUND, brokers=brokers, mutation=mutation or "")
     folder = Path(tempfile.mkdtemp(prefix="aforo-chaos-"))
     folder.chmod(0o711)
-    console.print(f"seed {seed}")
-    result = run(plan, folder, console.print)
+    console.print(f"seed {seed}, logs and data in {folder}")
+    try:
+        result = run(plan, folder, console.print)
+    except NotRecoveredError as error:
+        raise click.ClickException(str(error)) from error
     result.save(report)
     console.print(result.table())
     for example in result.account.examples:
         console.print(example, markup=False)
     if result.wrong:
-        console.print(f"wrong: {'; '.join(result.wrong)}\nlogs and data are in {folder}")
-        sys.exit(1)
+        raise click.ClickException(f"{'; '.join(result.wrong)}; look into {folder}")
     shutil.rmtree(folder)
     console.print(f"nothing lost, nothing double; {report} has the figures")
 

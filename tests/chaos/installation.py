@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -63,8 +64,7 @@ class Installation:
         self._stack.brokers = tuple(self.brokers)
         self.database, self.registry = self._stack.timescale, self._stack.registry
         self.settings = _settings(self._stack)
-        self.kafka_relays = [Relay(each.relay_port, each.ports["kafka_port"]) for each in self.brokers]
-        self.database_relay = Relay(self._database_port, local.postgres_port)
+        self._ending = ExitStack()
         self.cameras = [self._worker("cameras", number, AFORO_TEST_FAULT=mutation) for number in (1, 2)]
         self.projectors = [self._worker("projector", number) for number in (1, 2)]
 
@@ -75,24 +75,19 @@ class Installation:
 
     def start(self, say: Say) -> None:
         """Start servers and workers, and create what they need."""
+        self._ending.callback(self._stack.down)
+        self.kafka_relays = [self._relay(each.relay_port, each.ports["kafka_port"]) for each in self.brokers]
+        self.database_relay = self._relay(self._database_port, self.settings.local.postgres_port)
         self._stack.up(say, tied=True)
         init.run(self.settings)
+        self.readers = self._ending.enter_context(closing(Readers(self.settings.kafka, self.database_url)))
         for worker in self.workers:
+            self._ending.callback(worker.kill)
             worker.start()
 
     def stop(self) -> None:
         """End everything; the data stay."""
-        for worker in self.workers:
-            worker.kill()
-        for relay in (*self.kafka_relays, self.database_relay):
-            relay.close()
-        self.readers.close()
-        self._stack.down()
-
-    @cached_property
-    def readers(self) -> Readers:
-        """Who looks how far fold and database are."""
-        return Readers(self.settings.kafka, self.database_url)
+        self._ending.close()
 
     @cached_property
     def wire(self) -> Wire:
@@ -169,6 +164,9 @@ class Installation:
         """Start a server that was killed, and return when it serves."""
         start(service, tied=True)
         service.daemon.await_ready(service.problem, READY_WITHIN_S)
+
+    def _relay(self, port: int, target: int) -> Relay:
+        return self._ending.enter_context(closing(Relay(port, target)))
 
     def _worker(self, app: str, number: int, **more: str) -> Worker:
         """The first of each kind keeps its membership of the group over a restart, the second does not."""

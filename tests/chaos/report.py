@@ -49,6 +49,7 @@ class Report:
         return {
             "acknowledged records that are not in the log": self.records.missing,
             "records in the log that nobody sent": self.records.unasked,
+            "acknowledged records that were not folded yet": max(self.records.acknowledged - self.account.read, 0),
             **self.account.must_be_zero,
         }
 

@@ -14,12 +14,14 @@ from schemas.events import LogRecord
 from schemas.registry import HttpRegistry
 from schemas.topics import CAMERA_LOG
 from schemas.wire import Wire
+from stream_processors.agents.camera_fold import CameraFold
 from stream_processors.replay.broker import KafkaBroker
 from stream_processors.replay.engine import Log
 from stream_processors.replay.parts import PartFiles, Parts
 from stream_processors.runtime.messages import Message, Outgoing
 from stream_processors.runtime.reading import Reader
 from tests.replay.live import LiveFold, signed
+from tests.runtime.logs import VERIFIER
 
 
 @dataclass
@@ -33,7 +35,7 @@ class KafkaLive:
     def __post_init__(self) -> None:
         self.broker = KafkaBroker(self.log.kafka)
         self.wire = Wire(HttpRegistry(self.log.registry_url))
-        self._fold = LiveFold(self.wire)
+        self._fold = LiveFold(CameraFold(self.wire, VERIFIER))
         self._producer = Producer(self.log.kafka.producer())
 
     def run(

@@ -7,13 +7,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from schemas.events import CameraSilent, Command, Event, FrameObserved
-from schemas.topics import CAMERA_LOG
+from schemas.topics import CAMERA_LOG, CAMERA_SNAPSHOTS
 from schemas.wire import Wire
-from stream_processors.agents.camera_fold import Guarded
+from stream_processors.agents.camera_fold import CameraFold, Guarded
 from stream_processors.replay.exporting import Stored
 from stream_processors.replay.streams import Topics
 from stream_processors.runtime.messages import Headers, Message, Outgoing
-from tests.runtime.logs import SIGNER, make_fold, make_wire
+from stream_processors.runtime.partitioning import Partitioning
+from tests.runtime.logs import SIGNER, VERIFIER, make_wire
+
+WHOLE = Partitioning()
 
 
 class MemoryBroker:
@@ -54,11 +57,8 @@ def signed(wire: Wire, event: Event, appended_at: int) -> tuple[bytes, Headers]:
 class LiveFold:
     """Folds messages as the cameras app does, camera by camera."""
 
-    wire: Wire
+    fold: CameraFold
     states: dict[bytes, Guarded] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.fold = make_fold(self.wire)
 
     async def outputs(self, message: Message) -> list[Outgoing]:
         key = self.fold.key(message)
@@ -70,11 +70,18 @@ class LiveFold:
 class Live:
     """One partition of a live system in memory; each record is folded as soon as it is appended."""
 
-    def __init__(self, partition: int = 0) -> None:
+    def __init__(self, partition: int = 0, partitioning: Partitioning = WHOLE) -> None:
         self.broker, self.wire, self.partition = MemoryBroker(), make_wire(), partition
-        self.topics = Topics(self.broker, self.wire, partition)
-        self._fold = LiveFold(self.wire)
+        self.topics = Topics(self.broker, self.wire, partition, partitioning)
+        self._fold = LiveFold(CameraFold(self.wire, VERIFIER, partitioning))
         self._now = 0
+
+    def bring(self, other: "Live") -> None:
+        """Take over the cameras of a partition that was theirs before partitions were added."""
+        for key, state in other._fold.states.items():
+            self._fold.states[key] = state
+            snapshot = self._fold.fold.snapshot(state, self.partition, self.end)
+            self.broker.append(CAMERA_SNAPSHOTS, self.partition, other._now, key, snapshot)
 
     @property
     def end(self) -> int:

@@ -13,13 +13,15 @@ from schemas.events import (
     Event,
     LineCrossed,
     LogRecord,
+    Position,
     RecordRefused,
     TrackEnded,
     TracksObserved,
     ZoneVisitEvent,
 )
+from schemas.registry import MemoryRegistry
 from schemas.topics import CAMERA_EVENTS, CAMERA_LOG, CAMERA_SNAPSHOTS, TRACKS
-from schemas.wire import to_avro
+from schemas.wire import Wire, to_avro
 from stream_processors.replay.errors import InputError
 from stream_processors.replay.folding import Said
 from stream_processors.replay.plan import Parameters, Plan, Source
@@ -39,6 +41,7 @@ from tests.domain.walks import (
 )
 from tests.replay.live import Live
 from tests.replay.partitions import HOUR, NOON, OTHER, bursts, live, run, spans, steps, zoned
+from tests.schemas.next_release import encode_next
 
 few = settings(max_examples=15)
 
@@ -299,6 +302,51 @@ def test_what_the_live_shell_refused_stands_as_it_was_and_is_not_judged_again() 
         message.value[5:] for message in system.broker.messages[CAMERA_EVENTS, 0]
         if message.value and isinstance(system.wire.decode(message.value), RecordRefused)
     ]  # fmt: skip
+
+
+def test_what_can_be_read_by_now_comes_back_when_a_replay_is_told_to_judge_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("schemas.patience.REGISTERED_WITHIN_S", 0.0)
+    system, well = Live(), Live()
+    frames, release = bursts(2), NextRelease(system.wire)
+    unsigned = release.encode(define(square("forged", 0, 0, 1, 1)))
+    system.run([define(DESK), *frames[:20], release.encode(frames[20]), unsigned, b"bytes of nobody", *frames[21:]])
+    release.register()
+    assert reasons(replayed(system)) == ["UNKNOWN_SCHEMA", "UNKNOWN_SCHEMA", "UNDECODABLE"]
+    again = replayed(system, judge_again=True)
+    assert reasons(again) == ["UNKNOWN_SCHEMA", "UNDECODABLE"]
+    well.run([define(DESK), *frames])
+    assert tracked(again) == tracked(replayed(well))
+    assert tracked(again) != tracked(replayed(system))
+
+
+class NextRelease:
+    """A producer whose schemas the registry comes to know later."""
+
+    def __init__(self, wire: Wire) -> None:
+        registry = wire._registry
+        assert isinstance(registry, MemoryRegistry)
+        self._known, self._own = registry._schemas, MemoryRegistry()
+        self._own._schemas = list(self._known)
+
+    def encode(self, event: Event) -> bytes:
+        return encode_next(self._own, event)
+
+    def register(self) -> None:
+        self._known[:] = self._own._schemas
+
+
+def reasons(said: Iterable[Said]) -> list[str]:
+    """Why records are named as refused."""
+    return [each.output.reason for each in said if isinstance(each.output, RecordRefused)]
+
+
+def tracked(said: Iterable[Said]) -> list[TracksObserved]:
+    """What was tracked, without the places in the log."""
+    nowhere = Position(epoch=0, partition=0, offset=0, index=0)
+    found = [each.output for each in said if isinstance(each.output, TracksObserved)]
+    return [msgspec.structs.replace(each, position=nowhere) for each in found]
 
 
 def test_a_record_that_cannot_be_read_and_that_nobody_refused_ends_it_with_its_place() -> None:

@@ -8,7 +8,9 @@ from click.testing import CliRunner, Result
 from aforo.cli import main
 from infra.local.stack import Stack
 from schemas.settings import KafkaSettings
+from tests.projections.databases import fresh_database
 from tests.replay_runs.installation import Installation
+from tests.replay_runs.scenes import a_walk
 
 
 @pytest.fixture
@@ -16,6 +18,15 @@ def installation(stack: Stack, kafka: KafkaSettings, topics_exist: None, databas
     """Its cameras and its replays work until the test is over."""
     del topics_exist
     with Installation(stack, kafka, database) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def walked(stack: Stack, kafka: KafkaSettings, topics_exist: None) -> Iterator[Installation]:
+    """One for all tests of a module, that has seen a walk; for runs that are not adopted."""
+    del topics_exist
+    with fresh_database(stack, "apache") as database, Installation(stack, kafka, database) as running:
+        running.live(a_walk())
         yield running
 
 
