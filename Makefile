@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup lock format lint types test test-full chaos demo up down docs bench check
+.PHONY: help setup lock format lint types test test-full chaos demo up down docs bench bench-edge check
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -59,5 +59,8 @@ docs: setup ## Write the documents that are made from the code
 
 bench: setup ## Measure, and print the figures
 	$(BIN)/python -m benchmarks
+
+bench-edge: setup ## Measure the edge with eight cameras for MINUTES=10, then what it takes to recover
+	$(BIN)/python -m benchmarks.edge --minutes $(MINUTES)
 
 check: lint types test ## All that must be green before a commit

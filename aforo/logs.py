@@ -1,14 +1,23 @@
-"""How every process logs: structured, on standard error, for people or as JSON lines."""
+"""How every process logs: structured, on standard error, for people or as JSON lines. No other setting is known here."""
 
 import logging
 import sys
+from typing import Literal
 
 import structlog
+from pydantic import Field
 
-from aforo.settings import LogSettings
+from schemas.settings import StrictModel
 
 # Libraries speak from WARNING on; what is set is how much Aforo says.
 OURS = ("aforo", "detectors", "graphql_api", "infra", "producers", "schemas", "stream_processors")
+
+
+class LogSettings(StrictModel):
+    """What processes say about themselves, on standard error."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="The least serious level shown.")
+    format: Literal["console", "json"] = Field("console", description="For people or for a log collector.")
 
 
 def configure(settings: LogSettings) -> None:

@@ -54,6 +54,8 @@ def from_kafka(settings: Settings, folder: Path, plan: Plan, console: Console, *
         except NoDataError:
             parts.discard(under_way)
             raise
+        except KeyboardInterrupt as error:
+            raise click.ClickException("interrupted; the same command goes on where it was") from error
         parts.publish(under_way, summary)
     _show(summary, folder, console)
 

@@ -6,7 +6,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
@@ -19,6 +19,7 @@ from pydantic_settings import (
 )
 from yaml import YAMLError
 
+from aforo.logs import LogSettings
 from graphql_api.settings import ApiSettings
 from infra.local.settings import LocalSettings
 from infra.local.stack import Stack
@@ -45,13 +46,6 @@ class DatabaseSettings(StrictModel):
         SecretStr(""),
         description="SQLAlchemy address, timescaledb+psycopg2://user:password@host:port/aforo. Empty: the local stack's.",
     )
-
-
-class LogSettings(StrictModel):
-    """What processes say about themselves, on standard error."""
-
-    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="The least serious level shown.")
-    format: Literal["console", "json"] = Field("console", description="For people or for a log collector.")
 
 
 class Settings(BaseSettings):

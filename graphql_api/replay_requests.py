@@ -46,6 +46,9 @@ class ReplayStartInput:
     zones: list[ReplayZonesInput] | None = None
     track_timeout_ms: int | None = None
     max_gap_ms: int | None = None
+    judge_again: bool = strawberry.field(
+        default=False, description="Take in what the live workers could not read or fold, if it can be now."
+    )
     shifts: list[ShiftInput] | None = strawberry.field(
         default=None,
         description="By which the run is measured, at every site; adopting a run changes no site's shifts.",
@@ -67,7 +70,8 @@ async def start_run(services: Services, wanted: ReplayStartInput, command_id: st
     if faults:
         return ReplayPayload(user_errors=faults)
     minutes = whole_minutes(wanted.range)
-    parameters = {name: getattr(wanted, name) for name in ("track_timeout_ms", "max_gap_ms")}
+    parameters = {"track_timeout_ms": wanted.track_timeout_ms, "max_gap_ms": wanted.max_gap_ms,
+                  "judge_again": wanted.judge_again or None}  # fmt: skip
     request = RunRequest(
         run_id=command_id,
         requested_by=_REQUESTED_BY,

@@ -146,6 +146,7 @@ class ReplayRun(KeyedNode):
     shifts: ReplayShifts | None = strawberry.field(description="Null: each site's own.")
     track_timeout_ms: int | None = strawberry.field(description="Null: as it was.")
     max_gap_ms: int | None = strawberry.field(description="Null: as it was.")
+    judge_again: bool = strawberry.field(description="It takes in what the live workers could not read or fold.")
     progress: float = strawberry.field(description="Of the records to be read, 0 to 1.")
     error: str | None = strawberry.field(description="Why it failed or was not adopted, or what it waits for.")
     started_at: datetime | None
@@ -235,6 +236,7 @@ def run_of(row: RowMapping) -> ReplayRun:
         stored_shifts=row["shifts"],
         track_timeout_ms=row["parameters"].get("track_timeout_ms"),
         max_gap_ms=row["parameters"].get("max_gap_ms"),
+        judge_again=row["parameters"].get("judge_again", False),
         camera_ids_seen=None if summary is None else list(summary["cameras"]),
         open_visits=None if summary is None else summary["open_visits"],
         difference=None if summary is None else _difference(row["run_id"], summary),

@@ -70,11 +70,12 @@ class Forwarder:
 
     def _begin(self) -> None:
         """Go on where the spool ends, or, where it cannot be read now, beyond any spool of the past."""
-        kept = self._shelf.use(lambda spool: spool.last)
+        kept = self._shelf.use(lambda spool: (spool.first, spool.last))
         if kept is None:
             self._deleted = self._sent = self._kept = self._clock.utc_ms() * 1_000
         else:
-            self._kept = kept
+            first, self._kept = kept
+            self._deleted = self._sent = max(0, first - 1)
 
     def turn(self, messages: Sequence[Message]) -> None:
         """Number these and take them in, after all before them; then do what is due."""

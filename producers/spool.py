@@ -149,6 +149,11 @@ class Spool:
         return message.number
 
     @property
+    def first(self) -> int:
+        """The lowest number in it; 0 when it is empty."""
+        return self._number("SELECT coalesce(min(number), 0) FROM message")
+
+    @property
     def last(self) -> int:
         """The highest number in it; 0 when it is empty."""
         return self._number("SELECT coalesce(max(number), 0) FROM message")

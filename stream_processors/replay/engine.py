@@ -4,25 +4,24 @@ It knows the broker and the registry, but no database and no file: results go to
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from schemas.registry import HttpRegistry, RegistryUnavailableError
+from schemas.registry import HttpRegistry
 from schemas.settings import KafkaSettings
 from schemas.topics import CAMERA_LOG
 from schemas.wire import Wire
 from stream_processors.replay.broker import KafkaBroker
 from stream_processors.replay.digests import Digests
 from stream_processors.replay.digests import merged as merged_digests
-from stream_processors.replay.errors import BrokerError, NoDataError
+from stream_processors.replay.errors import NoDataError
 from stream_processors.replay.folding import Folded, Said
 from stream_processors.replay.partition import PartitionReplay
 from stream_processors.replay.plan import Plan
 from stream_processors.replay.processes import Tell, in_processes, one_by_one
 from stream_processors.replay.sinks import Progress, Sinks
 from stream_processors.replay.starts import find
-from stream_processors.replay.streams import Topics
+from stream_processors.replay.streams import Topics, registry_asked
 from stream_processors.replay.summary import Summary, Tally, merged, summarise
 from stream_processors.runtime.partitioning import Partitioning
 
@@ -98,11 +97,11 @@ class PartitionRun:
         """Begin at the newest snapshots before the range, or go on at a mark.
 
         Raises:
-            BrokerError: broker or registry are away.
+            BrokerError: the broker is away.
+            RegistryUnavailableError: the registry is.
         """
         if mark is None:
-            with _registry_asked():
-                self.course.begin(find(self._topics, self._plan, self._end))
+            self.course.begin(find(self._topics, self._plan, self._end))
         else:
             self.course.resume(mark)
 
@@ -110,7 +109,8 @@ class PartitionRun:
         """What each record came to, and what of it is reported.
 
         Raises:
-            BrokerError: broker or registry are away.
+            BrokerError: the broker is away.
+            RegistryUnavailableError: the registry is.
             InputError: a record cannot be read.
         """
         began = self.course.next_offset
@@ -118,10 +118,9 @@ class PartitionRun:
             return
         logged = partial(self._topics.logged, judge_again=self._plan.judge_again)
         source = logged if self._plan.source == "log" else self._topics.caused
-        with _registry_asked():
-            for step in self.course.take(source(began, self._end, self.course.wants)):
-                tell(self.course.next_offset - began, self._end - began)
-                yield step
+        for step in self.course.take(source(began, self._end, self.course.wants)):
+            tell(self.course.next_offset - began, self._end - began)
+            yield step
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +146,7 @@ class _Task:
     def __call__(self, tell: Tell) -> _Part:
         run, digests = PartitionRun(self.log.topics(self.partition), self.plan, self.end), Digests(self.plan.source)
         course = run.course
-        with self.sinks(self.partition) as sink:
+        with registry_asked(), self.sinks(self.partition) as sink:
             mark = sink.begin()
             run.begin(mark)
             for said in () if mark is None else sink.written():
@@ -160,14 +159,6 @@ class _Task:
                     sink.checkpoint(course.mark())
             sink.checkpoint(course.mark())
         return _Part(course.tally, {each: digests.of(each) for each in course.tally.cameras}, course.approximate)
-
-
-@contextmanager
-def _registry_asked() -> Iterator[None]:
-    try:
-        yield
-    except RegistryUnavailableError as error:
-        raise BrokerError(f"{error}; is the registry up?") from error
 
 
 def _nothing(plan: Plan) -> str:

@@ -11,7 +11,7 @@ from stream_processors.domain import tracker
 from stream_processors.domain.camera import CameraState, LogEntry, step
 from stream_processors.replay.lines import Logged, NotARecordError
 from stream_processors.replay.plan import Plan
-from stream_processors.replay.settling import undecided_since
+from stream_processors.replay.settling import is_settled
 from stream_processors.runtime import snapshots
 
 FIRST = Position(epoch=0, partition=0, offset=0, index=0)
@@ -52,8 +52,8 @@ class Fold(Protocol[Item_contra]):
         """Fold what is one step of one camera."""
         ...
 
-    def undecided_since(self, camera_id: str) -> int:
-        """The event time before which nothing more can be said of a camera that was begun."""
+    def is_settled(self, camera_id: str) -> bool:
+        """Whether nothing that may follow can add to what is reported of a camera that was begun."""
         ...
 
     def dump(self) -> bytes:
@@ -109,10 +109,10 @@ class Refold:
         kind = type(logged.record).__name__
         return Folded(camera_id, (kind,), camera.state.watermark, accepted, refusal, replaced, [*said, *more])
 
-    def undecided_since(self, camera_id: str) -> int:
-        """The event time before which nothing more can be said of a camera that was begun."""
+    def is_settled(self, camera_id: str) -> bool:
+        """Whether nothing that may follow can add to what is reported of a camera that was begun."""
         state = self._cameras[camera_id].state
-        return undecided_since(state.zones, state.watermark, tracker.tentative_since(state.tracker))
+        return is_settled(self._plan, state.zones, state.watermark, tracker.tentative_since(state.tracker))
 
     def dump(self) -> bytes:
         """Every camera as it is, to go on with `load`."""

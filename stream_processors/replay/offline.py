@@ -34,8 +34,7 @@ def replay(file: IO[bytes], folder: Path, plan: Plan, *, skip_errors: bool = Fal
         if not tally.outputs:
             raise NoDataError(_nothing(plan.span, tally))
         for camera_id, camera in tally.cameras.items():
-            decided = plan.until is not None and refold.undecided_since(camera_id) >= plan.until
-            camera.settled = decided and not camera.open_visits
+            camera.settled = refold.is_settled(camera_id)
         summary = summarise(plan, tally, {each: digests.of(each) for each in tally.cameras}, _approximate(plan, tally))
         outputs.publish(summary)
     return summary

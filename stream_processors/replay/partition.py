@@ -118,12 +118,9 @@ class PartitionReplay:
 
     def _settle(self, folded: Folded) -> None:
         """Let a camera go when nothing more can be said of the range."""
-        camera_id, camera = folded.camera_id, self.tally.cameras[folded.camera_id]
-        until = self._plan.until
-        if until is not None and not camera.open_visits and folded.watermark >= until:
-            camera.settled = self._fold.undecided_since(camera_id) >= until
-        if camera.settled:
-            self.settled[camera_id] = self.next_offset
+        if self._fold.is_settled(folded.camera_id):
+            self.tally.cameras[folded.camera_id].settled = True
+            self.settled[folded.camera_id] = self.next_offset
             self.is_over = self._others is None and self.settled.keys() >= self._starts.keys()
 
 

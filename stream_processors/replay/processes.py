@@ -15,7 +15,7 @@ Tell = Callable[[int, int], None]  # how many a task has done of how many; raise
 _LOOK_AGAIN_S = 0.2
 _ASK_AGAIN_AFTER = 256  # times told, before a process looks whether anybody is waiting for it
 
-_told: Any = None  # in a process of a pool: done and all of each task, and whether to stop
+_TOLD: list[Any] = []  # in a process of a pool: one array with done and all of each task, and whether to stop
 
 
 class Task(Protocol[Result_co]):
@@ -70,17 +70,18 @@ def _results(futures: Sequence[Future[Result]], look: Callable[[], None]) -> lis
 
 
 def _be_told(told: Any) -> None:
-    globals()["_told"] = told
+    _TOLD.append(told)
 
 
 def _run(number: int, task: Task[Result]) -> Result:
+    (told,) = _TOLD
     times = 0
 
     def tell(done: int, total: int) -> None:
         nonlocal times
         times += 1
-        _told[2 * number], _told[2 * number + 1] = done, total
-        if _told[-1] or (not times % _ASK_AGAIN_AFTER and _is_orphan()):
+        told[2 * number], told[2 * number + 1] = done, total
+        if told[-1] or (not times % _ASK_AGAIN_AFTER and _is_orphan()):
             raise InterruptedReplayError("the replay was ended")
 
     return task(tell)

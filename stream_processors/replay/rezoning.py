@@ -13,7 +13,7 @@ from stream_processors.domain.camera import CameraState
 from stream_processors.domain.zone_replay import Cause, ZoneReplayState, step_zones
 from stream_processors.replay.folding import Folded, Said, before, say
 from stream_processors.replay.plan import Plan
-from stream_processors.replay.settling import undecided_since
+from stream_processors.replay.settling import is_settled
 
 
 @dataclass(slots=True)
@@ -49,10 +49,10 @@ class Rezone:
         accepted = any(isinstance(each, TracksObserved) for each in published)
         return Folded(camera_id, kinds, camera.state.watermark, accepted, None, len(kept) < len(published), said)
 
-    def undecided_since(self, camera_id: str) -> int:
-        """The event time before which nothing more can be said of a camera that was begun."""
+    def is_settled(self, camera_id: str) -> bool:
+        """Whether nothing that may follow can add to what is reported of a camera that was begun."""
         state = self._cameras[camera_id].state
-        return undecided_since(state.zones, state.watermark, state.tentative_since)
+        return is_settled(self._plan, state.zones, state.watermark, state.tentative_since)
 
     def dump(self) -> bytes:
         """Every camera as it is, to go on with `load`."""

@@ -1,6 +1,7 @@
 """What a fold is fed with, read from the topics of one partition: records of the log, or what they caused. Nothing is folded here."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from heapq import merge
 from itertools import groupby, takewhile
@@ -8,11 +9,12 @@ from operator import attrgetter
 from typing import TypeVar, get_args
 
 from schemas.events import Derived, Event, Position, RecordRefused
+from schemas.registry import RegistryUnavailableError
 from schemas.topics import CAMERA_EVENTS, CAMERA_LOG, TRACKS
 from schemas.wire import UndecodableError, Wire
 from stream_processors.domain.zone_replay import Cause
 from stream_processors.replay.broker import Broker
-from stream_processors.replay.errors import ExportError, InputError
+from stream_processors.replay.errors import BrokerError, ExportError, InputError
 from stream_processors.replay.exporting import BY_THE_SHELL, Place, Stored, records
 from stream_processors.replay.judging import judging_again, stands
 from stream_processors.replay.lines import Logged
@@ -94,6 +96,19 @@ class Topics:
         (first,) = self.broker.read(CAMERA_LOG, self.partition, offset, offset + 1)
         start = self.broker.since(topic, self.partition, first.appended_at - SKEW_MS)
         return self.broker.read(topic, self.partition, start, self.broker.bounds(topic, self.partition)[1])
+
+
+@contextmanager
+def registry_asked() -> Iterator[None]:
+    """Whoever reads in this context may ask the registry for a schema.
+
+    Raises:
+        BrokerError: the registry is away.
+    """
+    try:
+        yield
+    except RegistryUnavailableError as error:
+        raise BrokerError(f"{error}; is the registry up?") from error
 
 
 def decoded(wire: Wire, topic: str, message: Stored) -> Event:

@@ -19,7 +19,7 @@ from stream_processors.replay.plan import Plan
 from stream_processors.replay.processes import Tell, in_processes, one_by_one
 from stream_processors.replay.sinks import Progress
 from stream_processors.replay.starts import Beginning, find, oldest, window
-from stream_processors.replay.streams import Topics, decoded
+from stream_processors.replay.streams import Topics, decoded, registry_asked
 
 TOPICS = TRACKS, ZONE_VISITS, ZONE_MINUTES, CAMERA_EVENTS
 
@@ -78,7 +78,8 @@ def verify_partition(topics: Topics, plan: Plan, end: int, tell: Tell) -> Verdic
     """The verdict on one partition of the log, which is judged up to `end`.
 
     Raises:
-        BrokerError: broker or registry are away.
+        BrokerError: the broker is away.
+        RegistryUnavailableError: the registry is.
         InputError: a record cannot be read.
     """
     versions = _versions(topics, plan)
@@ -141,4 +142,5 @@ class _Task:
     end: int
 
     def __call__(self, tell: Tell) -> Verdict:
-        return verify_partition(self.log.topics(self.partition), self.plan, self.end, tell)
+        with registry_asked():
+            return verify_partition(self.log.topics(self.partition), self.plan, self.end, tell)

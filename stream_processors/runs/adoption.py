@@ -2,6 +2,7 @@
 
 Each camera's fold numbers the restatement; then its facts are published, and last a mark in each topic makes them count. Every
 step may be repeated, at any point and by anybody: a command is taken once, and the same bytes stand for themselves.
+Why so: docs/decisions/0009-restated-facts-stand-beside-what-they-correct.md
 """
 
 import time

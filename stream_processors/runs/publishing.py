@@ -8,9 +8,10 @@ from schemas.events import Command, Derived, Position
 from schemas.registry import RegistryUnavailableError
 from schemas.settings import KafkaSettings
 from schemas.signing import VALID_FOR_MS, Headers, Signer
-from schemas.topics import CAMERA_LOG, topic_of, topics
+from schemas.topics import CAMERA_LOG, topic_of
 from schemas.wire import Wire
 from stream_processors.projections.errors import TransientError
+from stream_processors.runtime.partitioning import Partitioning
 
 _DURABLE_WITHIN_S = 30.0
 
@@ -20,6 +21,7 @@ class Publisher:
 
     def __init__(self, kafka: KafkaSettings, wire: Wire, signer: Signer) -> None:
         self._producer = Producer(kafka.producer() | {"message.timeout.ms": int(_DURABLE_WITHIN_S * 1_000)})
+        self._partitioning = Partitioning.of(kafka)
         self._wire = wire
         self._signer = signer
         self._refused: KafkaError | None = None
@@ -36,8 +38,9 @@ class Publisher:
         self._produce(CAMERA_LOG, command.camera_id, body, headers=headers)
         self.flush()
         assert self._last is not None, "it was delivered"
-        epoch = topics()[CAMERA_LOG].epoch
-        return Position(epoch=epoch, partition=self._last.partition(), offset=self._last.offset(), index=0)
+        partition, offset = self._last.partition(), self._last.offset()
+        epoch = self._partitioning.epoch(partition, offset)
+        return Position(epoch=epoch, partition=partition, offset=offset, index=0)
 
     def append(self, fact: Derived) -> None:
         """Append a fact to the partition of its cause; durable after the next `flush`."""

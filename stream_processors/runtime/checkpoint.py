@@ -242,6 +242,7 @@ class CheckpointedAgent(Generic[State]):
 
     async def _store(self, touched: set[int]) -> None:
         """Write the states that changed, then the marker of each partition: a marker never claims what is not there."""
+        began = time.monotonic()
         dirty = [
             (number, key, each)
             for number, partition in self._partitions.items()
@@ -259,9 +260,12 @@ class CheckpointedAgent(Generic[State]):
         self._end_if_frozen()
         for number in touched:
             metrics.CHECKPOINTS.labels(partition=number).inc()
+        if touched:
+            metrics.CHECKPOINT_SECONDS.observe(time.monotonic() - began)
 
     def _snapshot(self, number: int, key: bytes, folded: _Folded[State]) -> Outgoing:
         snapshot = self._fold.dump(folded.state, number, folded.next_offset)
+        metrics.SNAPSHOT_BYTES.inc(len(snapshot))
         return Outgoing(
             self._changelog, key, changelog.encode(self._partitioning.present, folded.next_offset, snapshot)
         )
@@ -279,6 +283,9 @@ class CheckpointedAgent(Generic[State]):
         metrics.FOLD_SECONDS.observe(time.process_time() - started)
         fail_points.reached("before-outputs")
         await self._publish(outputs)
+        durable_at = time.time()
+        for event in batch:
+            metrics.PIPELINE_LATENCY.observe(max(0.0, durable_at - event.message.timestamp))
         fail_points.reached("after-outputs")
 
     async def _fold_event(self, event: Any) -> list[tuple[int, Outgoing]]:

@@ -10,6 +10,10 @@ FRAMES_FOLDED = Counter("aforo_frames_processed_total", "Frames the fold accepte
 OUTPUTS = Counter("aforo_outputs_total", "Records written to derived topics.", ["topic"])
 DEAD_LETTERS = Counter("aforo_dead_letters_total", "Records set aside as raw bytes.", ["app", "reason"])
 CHECKPOINTS = Counter("aforo_checkpoints_total", "Checkpoints made durable.", ["partition"])
+CHECKPOINT_SECONDS = Histogram(
+    "aforo_checkpoint_seconds", "Time to make a checkpoint durable, when there was something to store.", buckets=_LATENCY_S
+)
+SNAPSHOT_BYTES = Counter("aforo_snapshot_bytes_total", "States written to the changelog, in bytes.")
 QUARANTINED = Gauge("aforo_camera_quarantined", "1 while a camera's frames are refused untried.", ["camera"])
 RECOVERY_SECONDS = Histogram("aforo_recovery_seconds", "Time to take up newly assigned partitions.", buckets=_LATENCY_S)
 RECOVERY_BYTES = Counter("aforo_recovery_read_bytes_total", "Bytes read from the state changelog at recovery.")
@@ -23,7 +27,9 @@ SNAPSHOTS_REJECTED = Counter("aforo_snapshots_rejected_total", "Stored states th
 WATERMARK = Gauge("aforo_camera_watermark_seconds", "Event time of the last accepted frame, Unix seconds.", ["camera"])
 FOLD_SECONDS = Histogram("aforo_fold_seconds", "Processor time to fold one batch.", buckets=_LATENCY_S)
 PIPELINE_LATENCY = Histogram(
-    "aforo_pipeline_latency_seconds", "From capture to a durable output, by the host's clock.", buckets=_LATENCY_S
+    "aforo_pipeline_latency_seconds",
+    "From a record's append to the camera log, by the broker's clock, to when all that follows from it is durable, by ours.",
+    buckets=_LATENCY_S,
 )
 PROJECTED = Counter("aforo_projected_records_total", "Records written to the database.", ["topic"])
 PROJECTION_LAG = Gauge(

@@ -98,6 +98,7 @@ def _terminate(scene: Scene, app: str) -> Iterator[Blow]:
 
 def _freeze(scene: Scene, app: str) -> Iterator[Blow]:
     """Longer than the session time-out, so that it wakes up when its partitions are another's."""
+    scene.site.until(scene.site.all_take_part, "all workers to take part")
     worker, at = scene.worker(app), time.monotonic()
     os.kill(worker.pid, signal.SIGSTOP)
     yield Blow(f"{worker.name} stands still, the other takes over", at)

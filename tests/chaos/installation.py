@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -26,11 +27,14 @@ from infra.local.stack import READY_WITHIN_S, Stack
 from schemas.registry import HttpRegistry
 from schemas.topics import CAMERA_LOG
 from schemas.wire import Wire
+from stream_processors.agents.camera_fold import APP as CAMERAS
+from stream_processors.agents.projector import APP as PROJECTOR
 from tests.chaos.relay import Relay
 from tests.chaos.workers import Worker
 from tests.local_stack import free_ports, settings_for_tests
 
 RECOVERED_WITHIN_S = 300.0
+ANSWER_WITHIN_S = 10.0
 LOOK_EVERY_S = 0.1
 HEAP_MB = 384
 AWAY = (KafkaException, SQLAlchemyError, TimeoutError)  # what asking a server that is away raises
@@ -81,6 +85,7 @@ class Installation:
         self._stack.up(say, tied=True)
         init.run(self.settings)
         self.readers = self._ending.enter_context(closing(Readers(self.settings.kafka, self.database_url)))
+        self._admin = AdminClient(self.settings.kafka.client() | {"log_level": 2})
         for worker in self.workers:
             self._ending.callback(worker.kill)
             worker.start()
@@ -130,6 +135,16 @@ class Installation:
                 return False
 
         return caught_up
+
+    def all_take_part(self) -> bool:
+        """Whether every worker has partitions."""
+        described = self._admin.describe_consumer_groups([CAMERAS, PROJECTOR])
+        try:
+            members = [group.result(ANSWER_WITHIN_S).members for group in described.values()]
+        except AWAY:
+            return False
+        with_partitions = [[member for member in group if member.assignment.topic_partitions] for group in members]
+        return [len(group) for group in with_partitions] == [len(self.cameras), len(self.projectors)]
 
     def settle(self) -> None:
         """Let everything catch up with what was sent, and end the workers as an operator would."""

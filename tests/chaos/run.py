@@ -62,12 +62,15 @@ def run(plan: Plan, folder: Path, say: Say) -> Report:
 def _storm(plan: Plan, site: Installation, traffic: Traffic, say: Say) -> Iterator[Struck]:
     """One fault after the other, each when the installation has caught up after the one before."""
     site.until(lambda: bool(traffic.sent.acknowledged), "the broker to take records")
+    site.until(site.all_take_part, "all workers to take part")
     site.until(site.caught_up(), "the first records to be folded and stored")
     scene = Scene(site, traffic, Random(plan.seed), fail_points(Random(plan.seed)))
     began = time.monotonic()
     for number, name in enumerate(schedule(Random(plan.seed), plan.kinds)):
         if number >= plan.faults and time.monotonic() - began >= plan.minutes * 60:
             return
+        if scene.chance():  # else it strikes while they may still come and go
+            site.until(site.all_take_part, "all workers to take part")
         for blow in FAULTS[name](scene):
             site.until(site.caught_up(), f"everything to catch up after {name}: {blow.what}")
             struck = Struck(number, name, blow.what, blow.at - began, time.monotonic() - blow.at)

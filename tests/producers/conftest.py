@@ -12,6 +12,7 @@ from producers.publisher import LogEntry
 from schemas.registry import MemoryRegistry
 from schemas.wire import Wire
 from tests.producers.clocks import ManualClock
+from tests.producers.own_broker import OwnBroker, own_broker
 from tests.producers.rtsp_camera import RtspCamera, free_port, running_camera
 
 
@@ -62,6 +63,13 @@ def fragile_camera() -> Iterator[RtspCamera]:
     """A camera of the test's own."""
     with running_camera() as camera:
         yield camera
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[OwnBroker]:
+    """A broker that tests kill; each leaves it serving."""
+    with own_broker() as running:
+        yield running
 
 
 @pytest.fixture

@@ -153,6 +153,17 @@ def test_the_next_process_goes_on_where_a_killed_one_was(edge: Edge) -> None:
     assert edge.delivered == list(range(42))
 
 
+def test_the_next_process_knows_how_much_is_left(edge: Edge) -> None:
+    edge.put(40)
+    edge.turns(1)
+    edge.sender.away = True
+    edge.put(2)
+    edge.turns(2)
+    edge.crash()
+    edge.start()
+    assert edge.forwarder.pending == 2
+
+
 def test_a_process_that_ends_in_good_order_leaves_what_is_not_delivered_on_the_disk(edge: Edge) -> None:
     edge.sender.away = True
     edge.put(7)
@@ -399,4 +410,4 @@ class BrokerOfMoods(RuleBasedStateMachine):
 
 
 TestBrokerOfMoods = BrokerOfMoods.TestCase
-TestBrokerOfMoods.settings = settings(max_examples=15, stateful_step_count=20)
+TestBrokerOfMoods.settings = settings(max_examples=10, stateful_step_count=20)

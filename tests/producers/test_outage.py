@@ -15,7 +15,7 @@ from producers.sender import KafkaSender
 from producers.settings import SpoolSettings
 from schemas.events import FrameObserved, LogRecord, Output, Position, ZoneEntered, ZoneExited
 from schemas.wire import Wire
-from tests.producers.own_broker import OwnBroker, own_broker
+from tests.producers.own_broker import OwnBroker
 from tests.producers.reading import consumed
 from tests.producers.test_camera_log import kafka_at, new_topic
 from tests.replay.files import folded_by_hand
@@ -28,12 +28,6 @@ FRAMES = [record for record in RECORDING if isinstance(record, FrameObserved)]
 COMMANDS = [record for record in RECORDING if not isinstance(record, FrameObserved)]
 NOWHERE = Position(epoch=0, partition=0, offset=0, index=0)
 THIRD = len(FRAMES) // 3
-
-
-@pytest.fixture(scope="module")
-def broker() -> Iterator[OwnBroker]:
-    with own_broker() as running:
-        yield running
 
 
 class Edge:

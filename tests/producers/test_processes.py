@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from detectors.errors import DetectorError
-from producers.edge import CamerasFailedError, run_edge
+from producers.edge import run_edge
 from producers.memory import MemoryCameraLog
 from producers.settings import EdgeSettings
 from schemas.events import CameraStatusChanged, FrameObserved
@@ -101,6 +101,7 @@ def test_recordings_played_fast_arrive_whole_in_order_and_leave_nothing_behind(
     assert set(Path("/dev/shm").iterdir()) <= before
 
 
+@pytest.mark.full  # the short form is in test_soak
 def test_a_killed_capture_and_a_killed_detector_come_back_and_the_log_tells_of_both(
     make_video: Callable[..., Path], script: Script, stop: threading.Event
 ) -> None:
@@ -146,18 +147,6 @@ def test_a_model_that_cannot_be_used_ends_the_edge_before_a_camera_is_opened(
     assert multiprocessing.active_children() == []
 
 
-def test_a_file_that_is_not_there_does_not_stop_the_others(
-    make_video: Callable[..., Path], tmp_path: Path, log: MemoryCameraLog, read: Read
-) -> None:
-    settings = edge(
-        {"id": "good", "source": str(make_video(5)), "realtime": False},
-        {"id": "bad", "source": str(tmp_path / "nowhere.mp4")},
-    )
-    with pytest.raises(CamerasFailedError, match=r"bad: cannot read video file .*nowhere\.mp4: no such file"):
-        run_edge(settings, log, threading.Event())
-    assert len([entry for entry in read() if isinstance(entry, FrameObserved)]) == 5
-
-
 def start_edge(video: Path) -> "subprocess.Popen[str]":
     """An edge in a process of its own, which tells what it does."""
     environment = {**os.environ, "PYTHONPATH": str(HOUSE)}
@@ -179,12 +168,3 @@ def test_when_the_edge_is_killed_its_processes_die_with_it(make_video: Callable[
     for end in ends:
         assert select.select([end], [], [], 10)[0], "a process of the edge lives on"
         os.close(end)
-
-
-def test_a_stopped_edge_drains_and_ends_well(make_video: Callable[..., Path]) -> None:
-    with start_edge(make_video(100)) as edge_process:
-        next(words for words in told(edge_process) if words[0] == "children")
-        edge_process.terminate()
-        last = list(told(edge_process))[-2:]
-    assert edge_process.returncode == 0
-    assert sorted(last) == [["status", camera_id, "STOPPED", "SHUTDOWN"] for camera_id in "ab"]

@@ -161,6 +161,7 @@ def test_eight_cameras_of_one_yaml_stream_show_pictures_and_say_goodbye(site: Si
     assert "sesame" not in site.said() + str(reader.entries)
 
 
+@pytest.mark.full  # its parts are in test_known_schemas and test_camera_log
 @pytest.mark.parametrize("site", [2], indirect=True)
 def test_an_edge_that_starts_during_an_outage_records_all_the_same(site: Site, reader: LogReader) -> None:
     with site.edge():

@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
 from itertools import pairwise
 from pathlib import Path
@@ -20,7 +20,7 @@ from producers.sender import KafkaSender
 from producers.settings import EdgeSettings, SpoolSettings
 from schemas.events import CameraStatusChanged, FrameObserved, FramesDropped
 from schemas.wire import Wire
-from tests.producers.own_broker import OwnBroker, own_broker
+from tests.producers.own_broker import OwnBroker
 from tests.producers.reading import consumed
 from tests.producers.rtsp_camera import running_camera
 from tests.producers.test_camera_log import kafka_at, new_topic
@@ -28,12 +28,6 @@ from tests.producers.test_camera_log import kafka_at, new_topic
 pytestmark = pytest.mark.integration
 
 CAMERAS = 4
-
-
-@pytest.fixture
-def broker() -> Iterator[OwnBroker]:
-    with own_broker() as running:
-        yield running
 
 
 def kill(name: str) -> None:

@@ -133,6 +133,37 @@ def test_a_line_that_is_no_record_stops_it_or_is_skipped_and_warned_of(log: Path
     assert json.loads(Path("said/summary.json").read_text())["not_records"] == 1
 
 
+def test_only_the_camera_that_is_asked_for_is_replayed(log: Path) -> None:
+    log.write_bytes(log.read_bytes() + log.read_bytes().replace(b'"c1"', b'"c2"'))
+    assert replay("--camera", "c2").exit_code == 0
+    assert {each["camera_id"] for each in said(Path("said"), "tracks.ndjson")} == {"c2"}
+
+
+def test_other_parameters_hold_in_place_of_those_of_the_log() -> None:
+    assert replay("--max-gap-ms", "50").exit_code == 0
+    assert all(each["tracks"] == [] for each in said(Path("said"), "tracks.ndjson")), "every frame follows a gap"
+
+
+def test_two_sets_of_zones_are_replayed_and_compared() -> None:
+    result = replay(*zones({"zones": [ZONE]}), "--versus", "log")
+    assert result.exit_code == 0, result.output
+    assert "visits: 1 added" in result.output
+    assert [said(Path("said") / side, "zone-visits.ndjson") != [] for side in ("before", "after")] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--input", "log.ndjson"], "--output is needed"),
+        (["--input", "log.ndjson", "--output", "said", "--from-tracks", "always"], "a log file holds no tracks"),
+    ],
+)
+def test_options_that_do_not_fit_are_a_usage_error(arguments: list[str], words: str) -> None:
+    result = CliRunner().invoke(main, ["replay", *arguments])
+    assert result.exit_code == 2
+    assert words in result.output
+
+
 def test_settings_that_are_wrong_do_not_matter_offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AFORO_KAFKA__PARTITIONS", "0")
     assert replay().exit_code == 0

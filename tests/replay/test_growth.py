@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas.events import DefineZones, FrameObserved
 from stream_processors.replay.digests import digest, merged
 from stream_processors.replay.folding import Said
 from stream_processors.replay.plan import Plan
@@ -25,32 +24,30 @@ CAMERA = next(
 )
 
 
-def records() -> list[DefineZones | FrameObserved]:
-    return [msgspec.structs.replace(each, camera_id=CAMERA) for each in (define(DESK), *bursts(4))]
+RECORDS: list[Any] = [msgspec.structs.replace(each, camera_id=CAMERA) for each in (define(DESK), *bursts(4))]
 
 
 @pytest.fixture
 def unmoved() -> Live:
     """The same camera, if there had always been so many partitions."""
     system = Live(2, Partitioning(AFTER))
-    system.run(records())
+    system.run(RECORDS)
     return system
 
 
 @pytest.fixture
 def parts() -> list[Live]:
     """Its log before the third partition was added, in somebody's visit, and after."""
-    said = records()
     old = Live(1, Partitioning(BEFORE))
-    old.run(said[:38])
+    old.run(RECORDS[:38])
     new = Live(2, Partitioning(AFTER, ((0, old.end),)))
     new.bring(old)
-    new.run(said[38:])
+    new.run(RECORDS[38:])
     return [old, new]
 
 
 def without_place(said: list[Said]) -> list[Any]:
-    return [msgspec.structs.replace(each.output, position=None) for each in said]  # type: ignore[type-var]
+    return [msgspec.structs.replace(each.output, position=None) for each in said]
 
 
 def replayed(system: Live, span: Span) -> list[Said]:

@@ -156,6 +156,18 @@ def test_what_stops_the_watching_stops_the_work(live: KafkaLive) -> None:
         engine.replay(live.log, PLAN, begun, ends=begun.ends, jobs=2, progress=interrupt)
 
 
+def test_ctrl_c_ends_it_with_what_to_do_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ctrl_c(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(engine, "replay", ctrl_c)
+        result = replay(*SPAN)
+    assert result.exit_code == 1
+    assert result.output == "Error: interrupted; the same command goes on where it was\n"
+    assert "going on with the replay that was interrupted" in replay(*SPAN).output
+
+
 def test_other_zones_are_replayed_from_tracks_to_the_visits_and_minutes_that_the_log_gives() -> None:
     other = square("desk", 0.5, 0.25, 1, 0.75)
     Path("zones.json").write_bytes(msgspec.json.encode({"zones": [other], "lines": []}))
@@ -207,6 +219,13 @@ def test_a_broker_that_is_away_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     result = replay(*SPAN)
     assert result.exit_code == 1
     assert "is the broker up?" in result.output
+
+
+def test_a_registry_that_is_away_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AFORO_REGISTRY__URL", "http://127.0.0.1:9")
+    result = replay(*SPAN)
+    assert result.exit_code == 1
+    assert "is the registry up?" in result.output
 
 
 @pytest.mark.parametrize(

@@ -8,18 +8,7 @@ from schemas.topics import TRACKS, ZONE_MINUTES, ZONE_VISITS
 from stream_processors.projections.errors import TransientError
 from stream_processors.runs import adoption, publishing
 from stream_processors.runs.store import RESULTS
-from tests.domain.walks import (
-    BORN,
-    DESK,
-    MINUTE,
-    START,
-    configure,
-    define,
-    every,
-    film,
-    standing,
-    unseen,
-)
+from tests.domain.walks import BORN, DESK, MINUTE, START, configure, define, every, film, standing, unseen
 from tests.projections.databases import query
 from tests.replay_runs.installation import Installation, zones
 from tests.replay_runs.scenes import GONE, LEFT, SOFA, STEP, STOP, WIDER, a_walk

@@ -8,7 +8,7 @@ import pytest
 
 from graphql_api.sql.cameras import cameras_by_id
 from graphql_api.sql.replay_runs import ask as ask_run
-from graphql_api.sql.replay_runs import run_by_id
+from graphql_api.sql.replay_runs import request_run, run_by_id
 from tests.api.doubles import services
 from tests.domain.walks import BORN, START
 from tests.replay_runs.asking import ask, execute, over, rest
@@ -175,6 +175,30 @@ def test_what_is_wrong_with_a_request_is_named_by_its_path(name: str) -> None:
     answer = ask(made, START_RUN, input={"range": RANGE} | wanted, id=str(uuid.uuid4()))
     assert answer["run"] is None
     assert [error["field"] for error in answer["userErrors"]] == [path]
+
+
+ASKED: dict[str, Any] = dict.fromkeys(
+    ("cameras", "zones", "shifts", "error", "fold_version", "approximate", "digest", "summary", "started_at", "finished_at")
+) | {
+    "run_id": "r", "requested_by": "", "requested_at": moment(STOP), "range_from": moment(START), "range_to": moment(STOP),
+    "parameters": {"judge_again": True}, "state": "REQUESTED", "progress": 0.0,
+}  # fmt: skip
+
+
+def test_all_that_shall_differ_goes_into_the_request_and_nothing_else() -> None:
+    made, read_model, _ = services({request_run: ASKED})
+    wanted = {
+        "range": RANGE, "trackTimeoutMs": 0, "judgeAgain": True, "shifts": [],
+        "exceptions": [{"date": "2026-12-24", "start": "06:00", "end": "12:00"}],
+    }  # fmt: skip
+    run_id = str(uuid.uuid4())
+    assert ask(made, START_RUN, input=wanted, id=run_id)["userErrors"] == []
+    ((_, request),) = read_model.asked
+    assert (request.run_id, request.cameras, request.zones) == (run_id, None, None)
+    assert request.parameters == {"track_timeout_ms": 0, "judge_again": True}
+    assert [each["date"].isoformat() for each in request.shifts["exceptions"]] == ["2026-12-24"]
+    ask(made, START_RUN, input={"range": RANGE}, id=run_id)
+    assert (read_model.asked[-1][1].parameters, read_model.asked[-1][1].shifts) == ({}, None)
 
 
 def test_a_command_id_is_a_uuid() -> None:

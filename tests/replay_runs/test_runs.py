@@ -8,12 +8,7 @@ from stream_processors.runs.run import AbandonedError
 from stream_processors.runs.sink import RunSinks
 from stream_processors.runs.store import RunStore
 from stream_processors.runtime import reading
-from tests.domain.walks import (
-    BORN,
-    MINUTE,
-    START,
-    square,
-)
+from tests.domain.walks import BORN, MINUTE, START, square
 from tests.projections.databases import query
 from tests.projections.site import eventually
 from tests.replay_runs.installation import Installation, zones
