@@ -19,8 +19,8 @@ EXIT_STATUS = 86
 
 FailPoint: TypeAlias = Literal[
     "after-decode",  # a record is read, nothing of it folded
-    "after-fold",  # folded in memory, its outputs not handed to the producer
-    "before-outputs",  # a batch's outputs are with the producer, not yet acknowledged
+    "after-fold",  # a record is folded in memory
+    "before-outputs",  # a batch is folded, nothing of it is written
     "after-outputs",  # the batch's outputs are durable, no snapshot says so
     "before-snapshot",  # a checkpoint begins
     "after-snapshot",  # snapshots are durable, their marker is not

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -147,23 +147,14 @@ def test_a_model_that_cannot_be_used_ends_the_edge_before_a_camera_is_opened(
     assert multiprocessing.active_children() == []
 
 
-def start_edge(video: Path) -> "subprocess.Popen[str]":
-    """An edge in a process of its own, which tells what it does."""
-    environment = {**os.environ, "PYTHONPATH": str(HOUSE)}
-    return subprocess.Popen([sys.executable, EDGE, video], env=environment, stdout=subprocess.PIPE, text=True)
-
-
-def told(edge_process: "subprocess.Popen[str]") -> Iterator[list[str]]:
-    """Line by line, what kind of news and its words."""
-    assert edge_process.stdout is not None
-    return (line.split() for line in edge_process.stdout if line.startswith(("status ", "children ")))
-
-
 def test_when_the_edge_is_killed_its_processes_die_with_it(make_video: Callable[..., Path]) -> None:
-    with start_edge(make_video(100)) as edge_process:
-        pids = next([int(pid) for pid in pids] for kind, *pids in told(edge_process) if kind == "children")
-        assert len(pids) == 3
-        ends = [os.pidfd_open(pid) for pid in pids]
+    command = [sys.executable, EDGE, make_video(100)]
+    environment = {**os.environ, "PYTHONPATH": str(HOUSE)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as edge_process:
+        assert edge_process.stdout is not None
+        line = next(line for line in edge_process.stdout if line.startswith("children "))
+        ends = [os.pidfd_open(int(pid)) for pid in line.split()[1:]]
+        assert len(ends) == 3
         edge_process.kill()
     for end in ends:
         assert select.select([end], [], [], 10)[0], "a process of the edge lives on"

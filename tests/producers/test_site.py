@@ -16,12 +16,19 @@ from typing import Any
 
 import pytest
 import yaml
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 
-from schemas.events import CameraStatusChanged, Event, FrameObserved
+from schemas.events import (
+    CameraConfigured,
+    CameraStatusChanged,
+    EdgeConfigurationReported,
+    Event,
+    FrameObserved,
+    Position,
+)
 from schemas.registry import HttpRegistry
 from schemas.settings import KafkaSettings
-from schemas.topics import CAMERA_LOG
+from schemas.topics import CAMERA_EVENTS, CAMERA_LOG
 from schemas.wire import Wire
 from tests.producers.rtsp_camera import running_camera
 
@@ -39,7 +46,7 @@ class LogReader:
     def __init__(self, kafka: KafkaSettings, wire: Wire, cameras: list[str]) -> None:
         self.entries: list[Event] = []
         self._wire = wire
-        self._keys = {camera_id.encode() for camera_id in cameras}
+        self._prefixes = tuple(camera_id.encode() for camera_id in cameras)
         self._consumer = Consumer(kafka.client() | {"group.id": uuid.uuid4().hex, "enable.auto.commit": "false"})
         ends = [
             TopicPartition(
@@ -55,11 +62,18 @@ class LogReader:
             message = self._consumer.poll(60)
             assert message is not None, f"nothing more within 60 s; so far {self.entries[-3:]}"
             assert message.error() is None, message.error()
-            if message.key() in self._keys:
+            if message.key().startswith(self._prefixes):
                 self.entries.append(self._wire.decode(message.value()))
 
     def frames(self, camera_id: str) -> list[FrameObserved]:
         return [entry for entry in self.entries if isinstance(entry, FrameObserved) and entry.camera_id == camera_id]
+
+    def reported(self, camera_id: str) -> list[tuple[int, str]]:
+        return [
+            (entry.revision, entry.error)
+            for entry in self.entries
+            if isinstance(entry, EdgeConfigurationReported) and entry.camera_id == camera_id
+        ]
 
     def stopped(self) -> set[str]:
         return {
@@ -76,6 +90,8 @@ class Site:
     """A folder with `aforo.yaml`, and the edge that runs on it."""
 
     def __init__(self, folder: Path, stack: Any, url: str, cameras: int) -> None:
+        self.url = url
+        self.site = f"site-{uuid.uuid4().hex}"
         self.cameras = [f"{uuid.uuid4().hex[:8]}-{number}" for number in range(cameras)]
         self._folder = folder
         self._environment = {
@@ -87,13 +103,27 @@ class Site:
         common = {"source": url, "credentials": "yard", "target_fps": 2}
         settings = {
             "edge": {
-                "site": "yard",
+                "site": self.site,
                 "state_dir": str(folder / "state"),
+                "remote": True,
                 "cameras": [{"id": camera_id, **common} for camera_id in self.cameras],
                 "pictures": {"token": TOKEN, "port": 0},
             }
         }
         (folder / "aforo.yaml").write_text(yaml.safe_dump(settings))
+
+    def configured(self, camera_id: str) -> CameraConfigured:
+        """What the fold says once the API has given this site one more camera."""
+        return CameraConfigured(
+            position=Position(epoch=0, partition=0, offset=0, index=0),
+            camera_id=camera_id,
+            command_id="c",
+            revision=1,
+            effective_at=0,
+            site_id=self.site,
+            source=self.url,
+            credentials="yard",
+        )
 
     @contextmanager
     def edge(self, **environment: str) -> Iterator["subprocess.Popen[str]"]:
@@ -139,6 +169,12 @@ def reader(site: Site, kafka: KafkaSettings, stack: Any) -> Iterator[LogReader]:
     made.close()
 
 
+def say(kafka: KafkaSettings, wire: Wire, event: CameraConfigured) -> None:
+    producer = Producer(kafka.producer())
+    producer.produce(CAMERA_EVENTS, key=event.camera_id.encode(), value=wire.encode(event))
+    assert producer.flush(30) == 0
+
+
 def picture(port: int, camera_id: str, token: str) -> bytes:
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}/cameras/{camera_id}.jpg?boxes=true", headers={"Authorization": f"Bearer {token}"}
@@ -149,9 +185,16 @@ def picture(port: int, camera_id: str, token: str) -> bytes:
 
 
 @pytest.mark.parametrize("site", [8], indirect=True)
-def test_eight_cameras_of_one_yaml_stream_show_pictures_and_say_goodbye(site: Site, reader: LogReader) -> None:
+def test_eight_cameras_of_one_yaml_and_one_of_the_api_stream_show_pictures_and_say_goodbye(
+    site: Site, reader: LogReader, kafka: KafkaSettings, stack: Any
+) -> None:
     with site.edge():
         reader.until(lambda: all(len(reader.frames(camera_id)) >= 3 for camera_id in site.cameras))
+        ninth = site.configured(f"{site.cameras[0]}-api")
+        say(kafka, Wire(HttpRegistry(stack.registry_url)), ninth)
+        site.cameras.append(ninth.camera_id)
+        reader.until(lambda: bool(reader.frames(ninth.camera_id)))
+        assert reader.reported(ninth.camera_id) == [(1, "")]
         port = int(site.said().partition("pictures_port=")[2].split()[0])
         assert picture(port, site.cameras[0], TOKEN).startswith(b"\xff\xd8")
         with pytest.raises(urllib.error.HTTPError, match="401"):

@@ -2,6 +2,8 @@
 
 import asyncio
 import struct
+import time
+from itertools import cycle
 
 import msgspec
 import pytest
@@ -10,11 +12,13 @@ from schemas.events import CameraSnapshot, DefineZones, Position, RecordRefused,
 from schemas.registry import RegistryUnavailableError
 from schemas.topics import CAMERA_EVENTS, CAMERA_SNAPSHOTS, DEAD_LETTERS, TRACKS
 from schemas.wire import Wire, schema_text
-from stream_processors.agents.camera_fold import HOUR_MS, Guarded
+from stream_processors.agents.camera_fold import HOUR_MS, CameraFold, Guarded
+from stream_processors.agents.intake import MAX_DETECTIONS
 from stream_processors.domain.camera import CameraState
 from stream_processors.runtime import snapshots
 from stream_processors.runtime.messages import Message, Outgoing
-from tests.runtime.logs import START, frame, make_fold, make_wire, message, signed
+from stream_processors.runtime.partitioning import Partitioning, home
+from tests.runtime.logs import START, VERIFIER, frame, make_fold, make_wire, message, signed
 
 ZONE = Zone(zone_id="z", name="Desk", kind="WORK", polygon=((0.0, 0.0), (1.0, 0.0), (1.0, 1.0)))
 DEFINE = DefineZones(camera_id="c1", command_id="k1", zones=(ZONE,))
@@ -95,6 +99,49 @@ def test_a_command_signed_for_one_camera_is_refused_in_anothers_log(wire: Wire) 
     refusal = wire.decode(named.value)
     assert isinstance(refusal, RecordRefused)
     assert refusal.reason == "UNSIGNED"
+
+
+def test_a_record_that_belongs_in_another_partition_is_refused(wire: Wire) -> None:
+    """As a producer with librdkafka's own partitioner would put it: the camera would have two states."""
+    fold = CameraFold(wire, VERIFIER, Partitioning(4))
+    record = message(wire.encode(frame(0)), 0)
+    assert home(b"c1", 4) != record.partition
+    state, outputs = asyncio.run(fold.apply(fold.new(b"c1"), record))
+    assert state.camera.admission.accepted == 0
+    refusal = wire.decode(outputs[1].value)
+    assert isinstance(refusal, RecordRefused)
+    assert (refusal.reason, "murmur2_random" in refusal.detail) == ("WRONG_KEY", True)
+
+
+def test_a_frame_with_more_detections_than_any_detector_yields_is_poison(wire: Wire) -> None:
+    """The log takes a megabyte, which is fifty thousand boxes: one such frame would hold up every other camera."""
+    people = MAX_DETECTIONS + 1
+    crowd = msgspec.structs.replace(frame(0), boxes=bytes(16 * people), scores=bytes(4 * people))
+    state, (_, named) = apply(wire, message(wire.encode(crowd), 0))
+    refusal = wire.decode(named.value)
+    assert isinstance(refusal, RecordRefused)
+    assert (refusal.reason, state.camera.admission.accepted) == ("POISON", 0)
+
+
+def test_a_record_whose_outputs_no_topic_takes_is_poison_and_changes_nothing(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream_processors.agents.camera_fold.DERIVED_RECORD_BYTES", 100)
+    before = Guarded(CameraState("c1"))
+    state, (_, named) = asyncio.run(make_fold(wire).apply(before, message(wire.encode(frame(0)), 0)))
+    refusal = wire.decode(named.value)
+    assert isinstance(refusal, RecordRefused)
+    assert refusal.reason == "POISON"
+    assert state.camera is before.camera
+
+
+def test_the_hosts_clock_may_jump_as_it_likes(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = [message(wire.encode(frame(seq)), seq) for seq in range(3)]
+    _, calm = apply(wire, *records)
+    jumps = cycle([0, 4_000_000_000, -5])
+    monkeypatch.setattr(time, "time", lambda: next(jumps))
+    monkeypatch.setattr(time, "time_ns", lambda: next(jumps) * 10**9)
+    assert apply(wire, *records)[1] == calm
 
 
 def test_the_detectors_time_travels_beside_the_tracks(wire: Wire) -> None:

@@ -13,12 +13,12 @@ from infra.local.stack import Stack
 from schemas.events import Derived, TracksObserved
 from schemas.settings import KafkaSettings
 from schemas.signing import Verifier
-from schemas.topics import CAMERA_LOG, CAMERA_SNAPSHOTS, TRACKS
+from schemas.topics import CAMERA_LOG, CAMERA_SNAPSHOTS, DEAD_LETTERS, TRACKS
 from stream_processors.agents.camera_fold import CameraFold, Guarded
 from stream_processors.runtime import changelog
 from stream_processors.runtime.exits import REFUSED_TO_START
 from stream_processors.runtime.messages import Message
-from stream_processors.runtime.partitioning import Partitioning
+from stream_processors.runtime.partitioning import Partitioning, home
 from tests.runtime.logs import START, frame, make_wire
 from tests.runtime.running import DERIVED, Site, until
 
@@ -133,6 +133,21 @@ def test_what_is_not_at_rest_does_not_grow_and_takes_records_as_before(
     with site.reader, pytest.raises(NotAtRestError, match="1 records are not folded"):
         grow(own_kafka, site.wire, NO_DATABASE, 8, print)
     send(site, 0)
+
+
+@pytest.mark.integration
+def test_keys_are_where_our_producers_put_them(own_kafka: KafkaSettings) -> None:
+    producer, found = Producer(own_kafka.producer()), dict[bytes, int]()
+    for number in range(200):
+        producer.produce(
+            DEAD_LETTERS,
+            key=f"camera {number}",
+            on_delivery=lambda _, sent: found.update({sent.key(): sent.partition()}),
+        )
+    assert producer.flush(30) == 0
+    count = len(producer.list_topics(DEAD_LETTERS, 15).topics[DEAD_LETTERS].partitions)
+    assert found == {key: home(key, count) for key in found}
+    assert len(set(found.values())) == count
 
 
 def test_partitions_do_not_become_fewer() -> None:
