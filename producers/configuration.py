@@ -146,7 +146,9 @@ class Configuration:
         CONFIGURATION_REVISION.labels(event.camera_id).set(event.revision)
         CONFIGURATION_FAULTY.labels(event.camera_id).set(bool(fault))
         if fault:
-            logger.error("a configuration cannot be used; the camera goes on as before", camera=event.camera_id, why=fault)
+            logger.error(
+                "a configuration cannot be used; the camera goes on as before", camera=event.camera_id, why=fault
+            )
         else:
             logger.info("a configuration is applied", camera=event.camera_id, revision=event.revision)
         self._report(

@@ -37,7 +37,9 @@ SPOOL_USABLE = Gauge("aforo_edge_spool_usable", "1 while the disk takes records,
 SPOOL_FAULTS = Counter("aforo_edge_spool_faults", "Faults of the spool: disk (full or failing), damaged.", ["kind"])
 PICTURES = Counter("aforo_edge_pictures", "Pictures encoded for people, with boxes drawn or not.", ["camera", "boxes"])
 CONFIGURATION_REVISION = Gauge(
-    "aforo_edge_configuration_revision", "The newest revision of a camera's configuration that was heard of.", ["camera"]
+    "aforo_edge_configuration_revision",
+    "The newest revision of a camera's configuration that was heard of.",
+    ["camera"],
 )
 CONFIGURATION_FAULTY = Gauge(
     "aforo_edge_configuration_faulty", "1 while that revision cannot be used and the one before is, else 0.", ["camera"]

@@ -1,7 +1,7 @@
 """Adoption of a run: its facts take the place of those that hold in its range, camera by camera and topic by topic.
 
-Each camera's fold numbers the restatement; then its facts are published, and last a mark in each topic makes them count. Every
-step may be repeated, at any point and by anybody: a command is taken once, and the same bytes stand for themselves.
+Each camera's fold numbers the restatement; then its facts are published, and last a mark in each topic makes them count: all in
+the partition the camera has now, so that readers meet the mark last, whatever partition the causes were in. Every step may be repeated, at any point and by anybody: a command is taken once, and the same bytes stand for themselves.
 Why so: docs/decisions/0009-restated-facts-stand-beside-what-they-correct.md
 """
 
@@ -136,12 +136,12 @@ class Adoption:
             self._restate_tracks(run, answers)
         for camera_id, adopted in answers.items():
             for said in self._store.facts(run, camera_id):
-                self._publisher.append(restated(adopted, said.output))
+                self._publisher.append(restated(adopted, said.output), adopted.position.partition)
             self._publisher.flush()
             reached("after-restated-facts")
         for adopted in answers.values():
             for mark in marks(adopted, with_tracks=with_tracks):
-                self._publisher.append(mark)
+                self._publisher.append(mark, adopted.position.partition)
                 self._publisher.flush()
                 reached("after-restatement-mark")
 
@@ -222,7 +222,7 @@ class _TrackSink:
         if isinstance(said.output, TracksObserved | TrackEnded):
             adopted = self._answers.get(said.output.camera_id)
             if adopted and adopted.range_from <= _lies_at(said.output) < adopted.range_to:
-                self._publisher.append(restated(adopted, said.output))
+                self._publisher.append(restated(adopted, said.output), adopted.position.partition)
 
     def checkpoint(self, mark: bytes) -> None:
         """Make durable what was published; the mark is of no use to another try."""

@@ -42,10 +42,10 @@ class Publisher:
         epoch = self._partitioning.epoch(partition, offset)
         return Position(epoch=epoch, partition=partition, offset=offset, index=0)
 
-    def append(self, fact: Derived) -> None:
-        """Append a fact to the partition of its cause; durable after the next `flush`."""
+    def append(self, fact: Derived, partition: int) -> None:
+        """Append a fact to a partition of its topic; durable after the next `flush`."""
         topic = topic_of(type(fact).__name__)
-        self._produce(topic, fact.camera_id, self._encoded(fact), partition=fact.position.partition)
+        self._produce(topic, fact.camera_id, self._encoded(fact), partition=partition)
 
     def flush(self) -> None:
         """Return when all that was appended is durable.

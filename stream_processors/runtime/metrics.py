@@ -11,7 +11,9 @@ OUTPUTS = Counter("aforo_outputs_total", "Records written to derived topics.", [
 DEAD_LETTERS = Counter("aforo_dead_letters_total", "Records set aside as raw bytes.", ["app", "reason"])
 CHECKPOINTS = Counter("aforo_checkpoints_total", "Checkpoints made durable.", ["partition"])
 CHECKPOINT_SECONDS = Histogram(
-    "aforo_checkpoint_seconds", "Time to make a checkpoint durable, when there was something to store.", buckets=_LATENCY_S
+    "aforo_checkpoint_seconds",
+    "Time to make a checkpoint durable, when there was something to store.",
+    buckets=_LATENCY_S,
 )
 SNAPSHOT_BYTES = Counter("aforo_snapshot_bytes_total", "States written to the changelog, in bytes.")
 QUARANTINED = Gauge("aforo_camera_quarantined", "1 while a camera's frames are refused untried.", ["camera"])

@@ -43,8 +43,8 @@ def pages(read_model: Database, query: str, field: str, **variables: Any) -> lis
 
 
 def test_what_a_camera_is_to_do_stands_beside_what_its_edge_says_of_it(read_model: Database, rows: Connection) -> None:
-    wanted = {"revision": 4, "source": "rtsp://192.0.2.1/a", "credentials": "door", "target_fps": 5.0}
-    said = {"applied_revision": 3, "applied_error": "no such secret", "applied_at": START}
+    wanted: dict[str, Any] = {"revision": 4, "source": "rtsp://192.0.2.1/a", "credentials": "door", "target_fps": 5.0}
+    said: dict[str, Any] = {"applied_revision": 3, "applied_error": "no such secret", "applied_at": START}
     insert(rows, "cameras", [camera(masks="[[[0, 0], [1, 0], [1, 1]]]", **wanted, **said)])
     asked = "revision source credentials targetFps masks { x y } appliedRevision appliedError appliedAt"
     (found,) = ask(read_model, f"{{ cameras {{ nodes {{ {asked} }} }} }}")["cameras"]["nodes"]

@@ -8,7 +8,7 @@ from click.testing import Result
 
 from graphql_api.sql.replay_runs import ADOPT
 from stream_processors.agents import camera_fold
-from stream_processors.domain.camera import CameraState, LogEntry
+from stream_processors.domain.camera import CameraState, LogEntry, step
 from tests.domain.walks import BORN, START
 from tests.replay_runs.installation import Installation
 from tests.replay_runs.scenes import LEFT, STOP, a_walk
@@ -21,7 +21,7 @@ FAULTY = range(BORN + 30_000, BORN + 38_000)
 def test_frames_that_a_faulty_release_refused_count_once_a_run_that_judges_again_is_adopted(
     installation: Installation, aforo: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = camera_fold.step
+    right = step
 
     def faulty(state: CameraState, entry: LogEntry) -> Any:
         if getattr(entry.record, "observed_at", 0) in FAULTY:
