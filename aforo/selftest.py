@@ -11,8 +11,9 @@ from rich.progress import track
 from rich.table import Table
 
 from detectors.detector import Image
+from detectors.device import Device
 from detectors.errors import DetectorError
-from detectors.factory import DEFAULT_MODEL, Device, load_detector
+from detectors.factory import DEFAULT_MODEL, load_detector
 from detectors.selftest import Comparison, compare, percentile
 
 

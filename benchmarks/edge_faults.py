@@ -38,7 +38,7 @@ def reconnect() -> None:
     with site() as running:
         running.run(1, 5, lambda: script(running))
     print(f"\nreconnect after the server is back: {_range(back)} s")
-    print(f"a silent camera is noticed after: {_range(noticed)} s (of which up to 0.2 s since its last frame)")
+    print(f"a silent camera is noticed after: {_range(noticed)} s")
 
 
 def outage(*, cameras: int, target_fps: float, seconds: float) -> None:

@@ -67,7 +67,7 @@ def bare_rate(installation: Installation, frames: int) -> Rate:
     states: dict[bytes, CameraState] = defaultdict(lambda: CameraState("camera"))
     consumer.assign([TopicPartition(CAMERA_LOG, partition, 0) for partition in range(kafka.partitions)])
     left, began, used = frames + CAMERAS, time.perf_counter(), time.process_time()
-    while left:
+    while left > 0:
         for message in consumer.consume(500, 1.0):
             left -= 1
             record = wire.decode(message.value())

@@ -1,12 +1,11 @@
 """Which detector reads which model file, on which device."""
 
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import get_args
 
 from detectors.detector import Detector
+from detectors.device import Device
 from detectors.errors import BackendUnavailableError
-
-Device: TypeAlias = Literal["auto", "cpu", "cuda", "tensorrt", "openvino"]
 
 DEFAULT_MODEL = Path(__file__).parent / "models" / "nanodet-g-416-person-int8.onnx"
 

@@ -16,12 +16,12 @@ IDLE_FPS = 1.0
 SEEN_MS = 5_000
 TICK_S = 1.0
 STALE_SHARE = 0.1
-"""More frames that nobody came to than that: too many are asked for."""
+"""More frames than that to which nobody came, and more than one: too many are asked for."""
 DECREASE, INCREASE_FPS = 0.8, 0.25
 TURN_S = 30.0
 """So often one of the cameras that rest is relieved."""
-CALM_TICKS = 10
-"""So many ticks without overload before one more camera is looked at again."""
+REST_TICKS, RETURN_TICKS = 3, 10
+"""After so many ticks of overload in a row one more camera rests, after so many without any one returns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,14 @@ class Load:
     Attributes:
         cap_fps: at most so many frames a second of each camera.
         resting: so many cameras rest.
-        calm_ticks: ticks without overload in a row.
+        overloaded: whether more was asked for than could be done in the last tick.
+        streak: so many ticks in a row were like it.
     """
 
     cap_fps: float = MAX_FPS
     resting: int = 0
-    calm_ticks: int = 0
+    overloaded: bool = False
+    streak: int = 0
 
 
 @dataclass(slots=True)
@@ -49,25 +51,26 @@ class Tally:
     @property
     def overloaded(self) -> bool:
         """Whether more was asked for than could be done."""
-        return self.stale > STALE_SHARE * (self.stale + sum(self.looked.values()))
+        return self.stale > max(1, STALE_SHARE * (self.stale + sum(self.looked.values())))
 
 
 def after_tick(load: Load, tally: Tally, cameras: int) -> Load:
     """What the edge can do after a second like this one."""
+    streak = load.streak + 1 if tally.overloaded == load.overloaded else 1
+    after = replace(load, overloaded=tally.overloaded, streak=streak)
     if tally.overloaded:
-        return _less(load, max(tally.looked.values(), default=0), cameras)
-    calm = replace(load, calm_ticks=load.calm_ticks + 1)
+        return _less(after, max(tally.looked.values(), default=0), cameras)
     if not load.resting:
-        return replace(calm, cap_fps=min(MAX_FPS, load.cap_fps + INCREASE_FPS))
-    return replace(calm, resting=load.resting - 1, calm_ticks=0) if calm.calm_ticks >= CALM_TICKS else calm
+        return replace(after, cap_fps=min(MAX_FPS, load.cap_fps + INCREASE_FPS))
+    return after if streak % RETURN_TICKS else replace(after, resting=load.resting - 1)
 
 
 def _less(load: Load, most_looked: int, cameras: int) -> Load:
     """Lower the cap; with the cap at its end, let one more camera rest, never the last one."""
     if load.cap_fps > IDLE_FPS:
         # What was looked at is what could be: a cap far above it would take long to come down.
-        return replace(load, cap_fps=max(IDLE_FPS, DECREASE * min(load.cap_fps, most_looked + 1)), calm_ticks=0)
-    return replace(load, resting=min(load.resting + 1, max(0, cameras - 1)), calm_ticks=0)
+        return replace(load, cap_fps=max(IDLE_FPS, DECREASE * min(load.cap_fps, most_looked + 1)))
+    return load if load.streak % REST_TICKS else replace(load, resting=min(load.resting + 1, max(0, cameras - 1)))
 
 
 def resting(load: Load, cameras: Collection[str], now: float) -> frozenset[str]:

@@ -2,18 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated, TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from producers.frames import Frame
-
-Share: TypeAlias = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Mask: TypeAlias = Annotated[tuple[tuple[Share, Share], ...], Field(min_length=3)]
-"""A polygon, points in 0..1 of the picture's width and height."""
+from producers.settings import Mask
 
 
 def masked(frame: Frame, masks: Sequence[Mask]) -> Frame:

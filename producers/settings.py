@@ -2,15 +2,19 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from detectors.factory import Device
-from producers.masks import Mask
+from detectors.device import Device
 from producers.sources.address import Address, parse_address
-from producers.sources.decoder import Hwaccel
 from schemas.settings import StrictModel
+
+Share: TypeAlias = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Mask: TypeAlias = Annotated[tuple[tuple[Share, Share], ...], Field(min_length=3)]
+"""A polygon, points in 0..1 of the picture's width and height."""
+
+Hwaccel: TypeAlias = Literal["auto", "cuda", "qsv", "none"]
 
 
 class CameraSettings(StrictModel):

@@ -6,7 +6,7 @@ from typing import get_args
 import click
 
 from aforo.commands.shared import FILE, console
-from detectors.factory import Device
+from detectors.device import Device
 
 
 @click.command()

@@ -1,14 +1,14 @@
 """Decodes a video stream on the graphics hardware that was asked for, or in software where there is none."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import av
 import structlog
 
-logger = structlog.get_logger(__name__)
+from producers.settings import Hwaccel
 
-Hwaccel: TypeAlias = Literal["auto", "cuda", "qsv", "none"]
+logger = structlog.get_logger(__name__)
 
 _DECODERS: Mapping[Hwaccel, Sequence[str]] = {
     "auto": ("cuvid", "qsv"),

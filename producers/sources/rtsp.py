@@ -9,8 +9,9 @@ import av
 
 from producers.clock import Clock, LiveClock
 from producers.frames import Frame
+from producers.settings import Hwaccel
 from producers.sources.address import RtspAddress
-from producers.sources.decoder import Decoder, Hwaccel
+from producers.sources.decoder import Decoder
 from producers.sources.pyav import frame_of, reason_of, said
 from producers.sources.source import SourceLostError
 

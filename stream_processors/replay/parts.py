@@ -67,13 +67,13 @@ def under_way(folder: Path, plan: Plan, ends: Callable[[], dict[int, int]]) -> I
     parts.mkdir(parents=True, exist_ok=True)
     with (parts / "lock").open("wb") as lock:
         _lock(lock, parts)
-        begun = _begun(parts)
-        resumed = begun is not None and (begun.plan, begun.versions) == (plan, versions())
-        if begun is None or not resumed or begun.fold_version != FOLD_VERSION:
+        wanted, found = (plan, FOLD_VERSION, versions()), _begun(parts)
+        resumed = found is not None and (found.plan, found.fold_version, found.versions) == wanted
+        if found is None or not resumed:
             _clear(parts)
-            begun, resumed = _Begun(plan, ends(), FOLD_VERSION, versions()), False
-            _write(parts / "begun.json", msgspec.json.encode(begun))
-        yield Parts(parts, plan.source, begun.ends, resumed)
+            found = _Begun(plan, ends(), FOLD_VERSION, versions())
+            _write(parts / "begun.json", msgspec.json.encode(found))
+        yield Parts(parts, plan.source, found.ends, resumed)
 
 
 def publish(parts: Parts, summary: Summary) -> None:

@@ -1,7 +1,8 @@
 """Adoption of a run: its facts take the place of those that hold in its range, camera by camera and topic by topic.
 
 Each camera's fold numbers the restatement; then its facts are published, and last a mark in each topic makes them count: all in
-the partition the camera has now, so that readers meet the mark last, whatever partition the causes were in. Every step may be repeated, at any point and by anybody: a command is taken once, and the same bytes stand for themselves.
+the partition the camera has now, so that readers meet the mark last, whatever partition the causes were in. Every step may be
+repeated, at any point and by anybody: a command is taken once, and the same bytes stand for themselves.
 Why so: docs/decisions/0009-restated-facts-stand-beside-what-they-correct.md
 """
 

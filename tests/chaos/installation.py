@@ -138,13 +138,20 @@ class Installation:
 
     def all_take_part(self) -> bool:
         """Whether every worker has partitions."""
-        described = self._admin.describe_consumer_groups([CAMERAS, PROJECTOR])
         try:
-            members = [group.result(ANSWER_WITHIN_S).members for group in described.values()]
+            shares = self._shares()
         except AWAY:
             return False
-        with_partitions = [[member for member in group if member.assignment.topic_partitions] for group in members]
-        return [len(group) for group in with_partitions] == [len(self.cameras), len(self.projectors)]
+        wanted = {CAMERAS: len(self.cameras), PROJECTOR: len(self.projectors)}
+        return {app: sum(map(bool, share)) for app, share in shares.items()} == wanted
+
+    def _shares(self) -> dict[str, list[int]]:
+        """How many partitions each member of each group has."""
+        described = self._admin.describe_consumer_groups([CAMERAS, PROJECTOR])
+        return {
+            app: [len(member.assignment.topic_partitions) for member in group.result(ANSWER_WITHIN_S).members]
+            for app, group in described.items()
+        }
 
     def settle(self) -> None:
         """Let everything catch up with what was sent, and end the workers as an operator would."""
@@ -158,14 +165,15 @@ class Installation:
     def _state(self) -> str:
         """Where each reader is, and what the workers said last, for people."""
         try:
-            behind_by: dict[str, object] = {
-                "fold": _behind(self.readers.ends([CAMERA_LOG]), self.readers.folded()),
+            found: dict[str, object] = {
+                "behind: fold": _behind(self.readers.ends([CAMERA_LOG]), self.readers.folded()),
                 "database": _behind(self.readers.ends(PROJECTED), self.readers.projected()),
+                "partitions of members": self._shares(),
             }
         except AWAY as error:
-            behind_by = {"unknown": str(error)}
+            found = {"unknown": str(error)}
         said = "\n".join(f"{worker.name}:\n{worker.last_words()}" for worker in self.workers)
-        return f"behind: {behind_by}\n{said}"
+        return f"{found}\n{said}"
 
     # --- servers ---
 

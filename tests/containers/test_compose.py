@@ -9,6 +9,7 @@ from sqlalchemy import make_url
 from aforo.cli import main
 from aforo.settings import environment_names
 from infra.local.java import RESOURCES
+from infra.local.kafka import Kafka, properties
 from infra.local.registry import ARTIFACT, Registry
 from infra.local.settings import LocalSettings
 from infra.local.timescale import Timescale
@@ -39,8 +40,8 @@ def command_named(words: list[str]) -> click.Command:
     return command
 
 
-def server_properties() -> dict[str, str]:
-    lines = (RESOURCES / "server.properties").read_text().splitlines()
+def server_properties(folder: Path) -> dict[str, str]:
+    lines = properties(Kafka(LocalSettings(data_dir=folder), node=1), folder).splitlines()
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
@@ -51,7 +52,17 @@ def test_a_misspelt_key_is_refused() -> None:
 
 
 def test_all_parts_are_there() -> None:
-    assert set(SERVICES) == {"kafka", "registry", "timescaledb", "init", "edge", "cameras", "projector", "api"}
+    assert set(SERVICES) == {
+        "kafka",
+        "registry",
+        "timescaledb",
+        "init",
+        "edge",
+        "cameras",
+        "projector",
+        "replays",
+        "api",
+    }
 
 
 # what runs
@@ -59,7 +70,8 @@ def test_all_parts_are_there() -> None:
 
 @each_of_ours
 def test_our_services_call_commands_that_exist(service: Service) -> None:
-    assert not isinstance(command_named(arguments(service)), click.Group)
+    command = command_named(arguments(service))
+    assert not isinstance(command, click.Group) or command.invoke_without_command
 
 
 def test_every_dockerfile_is_built_once_and_carries_the_version_of_the_project() -> None:
@@ -97,11 +109,11 @@ def test_no_secret_stands_in_the_file(service: Service) -> None:
             assert ":?set it in .env" in str(value)
 
 
-def test_kafka_is_configured_like_the_broker_that_the_tests_run_on() -> None:
+def test_kafka_is_configured_like_the_broker_that_the_tests_run_on(tmp_path: Path) -> None:
     of_the_place = {"listeners", "advertised.listeners", "controller.quorum.voters", "log.dirs"}
     wanted = {
         "KAFKA_" + name.upper().replace(".", "_"): value
-        for name, value in server_properties().items()
+        for name, value in server_properties(tmp_path).items()
         if name not in of_the_place
     }
     found = SERVICES["kafka"].environment
@@ -126,7 +138,7 @@ def test_addresses_name_the_services_and_their_ports() -> None:
     kafka, cameras = SERVICES["kafka"].environment, SERVICES["cameras"].environment
     assert kafka["KAFKA_ADVERTISED_LISTENERS"] == f"PLAINTEXT://{cameras['AFORO_KAFKA__BOOTSTRAP']}"
     assert cameras["AFORO_REGISTRY__URL"] == "http://registry:8080/apis/ccompat/v7"
-    for name in ("init", "projector", "api"):
+    for name in ("init", "projector", "replays", "api"):
         text = str(SERVICES[name].environment["AFORO_DATABASE__URL"])
         url = make_url(text.replace("${POSTGRES_PASSWORD:?set it in .env, letters and digits only}", "secret"))
         postgres = SERVICES["timescaledb"].environment
@@ -150,7 +162,7 @@ def test_topics_schemas_keys_and_tables_are_made_before_anything_uses_them() -> 
         "registry": "service_healthy",
         "timescaledb": "service_healthy",
     }
-    for name in ("edge", "cameras", "projector", "api"):
+    for name in ("edge", "cameras", "projector", "replays", "api"):
         assert SERVICES[name].depends_on["init"].condition == "service_completed_successfully"
 
 
@@ -209,7 +221,7 @@ def test_the_edge_has_no_signing_key_and_no_way_to_the_database() -> None:
 
 def test_the_api_the_cameras_app_and_init_share_the_signing_keys() -> None:
     holders = {name for name, service in SERVICES.items() if "keys:/var/lib/aforo/keys" in service.volumes}
-    assert holders == {"init", "cameras", "api"}
+    assert holders == {"init", "cameras", "replays", "api"}
     for name in holders:
         variables = environment(dockerfile_of(SERVICES[name]))
         assert variables["AFORO_SIGNING__PRIVATE_KEY"].startswith("/var/lib/aforo/keys/")

@@ -6,8 +6,9 @@ import onnxruntime
 import pytest
 
 from detectors.detector import Detections
+from detectors.device import Device
 from detectors.errors import BackendUnavailableError
-from detectors.factory import DEFAULT_MODEL, Device, load_detector
+from detectors.factory import DEFAULT_MODEL, load_detector
 from detectors.scores import ScoreContract
 from detectors.scripted import ScriptedDetector
 

@@ -6,7 +6,8 @@ from typing import Any
 import av
 import pytest
 
-from producers.sources.decoder import Decoder, Hwaccel
+from producers.settings import Hwaccel
+from producers.sources.decoder import Decoder
 
 ABSENT = av.error.PermissionError(1, "no such device")
 BROKEN = av.error.InvalidDataError(1, "broken")

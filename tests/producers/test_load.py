@@ -11,9 +11,10 @@ from producers.frames import Frame
 from producers.handover import Captured
 from producers.load import (
     BUSY_FPS,
-    CALM_TICKS,
     IDLE_FPS,
     MAX_FPS,
+    REST_TICKS,
+    RETURN_TICKS,
     SEEN_MS,
     TURN_S,
     Load,
@@ -51,16 +52,23 @@ def test_the_cap_rises_by_a_small_step_each_calm_second() -> None:
 
 def test_with_the_cap_at_its_end_cameras_rest_one_more_at_a_time_but_never_all() -> None:
     load = Load(cap_fps=IDLE_FPS)
-    rested = [load := after_tick(load, overloaded(), 3) for _ in range(5)]
-    assert [each.resting for each in rested] == [1, 2, 2, 2, 2]
+    rested = [(load := after_tick(load, overloaded(), 3)).resting for _ in range(4 * REST_TICKS)]
+    assert rested[REST_TICKS - 1 :: REST_TICKS] == [1, 2, 2, 2]
+
+
+def test_an_overload_that_comes_and_goes_lets_no_camera_rest() -> None:
+    load = Load(cap_fps=IDLE_FPS)
+    for tick in range(10 * REST_TICKS):
+        load = after_tick(load, Tally({"a": 1}) if tick % REST_TICKS == 0 else overloaded(), 3)
+    assert load.resting == 0
 
 
 def test_a_resting_camera_is_looked_at_again_after_a_calm_while_and_before_the_cap_rises() -> None:
     load = Load(cap_fps=IDLE_FPS, resting=1)
-    for _ in range(CALM_TICKS):
-        assert load.resting == 1
+    for _ in range(RETURN_TICKS):
+        assert (load.resting, load.cap_fps) == (1, IDLE_FPS)
         load = after_tick(load, Tally({"a": 1}), 2)
-    assert (load.resting, load.cap_fps) == (0, IDLE_FPS)
+    assert load.resting == 0
     assert after_tick(load, Tally({"a": 1}), 2).cap_fps > IDLE_FPS
 
 
@@ -159,6 +167,8 @@ def test_a_camera_that_ended_is_not_counted_among_those_that_may_rest() -> None:
     control.came(captured("b", 0))
     control.ended("b")
     control.load = Load(cap_fps=IDLE_FPS)
-    control.came(captured("a", 50))
-    control.tick(2.0)
+    for second in range(1, 3 * REST_TICKS):
+        control.came(captured("a", 50 * second))
+        assert control.tick(second + 1.0)
+    assert control.load.overloaded
     assert control.load.resting == 0

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from producers.frames import Frame
-from producers.masks import Mask, masked
+from producers.masks import masked
+from producers.settings import Mask
 
 LIGHT = 200
 LEFT_HALF: Mask = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))

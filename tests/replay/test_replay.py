@@ -51,7 +51,7 @@ IN_AND_OUT = walks(
     (START, 0.5, 0.5), (START + 20_000, 0.5, 0.5), (START + 25_000, 0.9, 0.5), (START + 100_000, 0.9, 0.5)
 )
 VISIT: list[LogRecord] = [define(DESK, vertical("door", 0.8)), *film(every(250, START, START + 100_000), IN_AND_OUT)]
-few = settings(max_examples=30)  # each folds logs several times
+few = settings(max_examples=20)  # each folds logs several times
 
 
 def of_camera(camera_id: str, records: Sequence[Any]) -> list[Any]:

@@ -147,3 +147,9 @@ def until(condition: Callable[[], bool], what: str, children: Children) -> None:
         words = [last_lines(children.log(name).read_text(errors="replace")) for name in children.running]
         assert time.monotonic() < deadline, f"waited {WITHIN_S:.0f} s for {what}: {words}"
         time.sleep(LOOK_EVERY_S)
+
+
+def moving(site: Site) -> Callable[[], bool]:
+    """Whether all partitions have been acknowledged further than they are now, as far as there is anything."""
+    before, busy = site.acknowledged(), {each for each, end in site.ends(TRACKS).items() if end}
+    return lambda: all(site.acknowledged()[each] > before[each] for each in busy)

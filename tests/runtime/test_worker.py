@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -20,7 +20,7 @@ from stream_processors.runtime.exits import REFUSED_TO_START, STOOD_STILL
 from stream_processors.runtime.faust_app import SESSION_TIMEOUT_S
 from stream_processors.runtime.messages import Outgoing
 from stream_processors.runtime.outbox import Outbox
-from tests.runtime.running import Site, feeding, until
+from tests.runtime.running import Site, feeding, moving, until
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics_exist")]
 
@@ -30,12 +30,6 @@ def site(stack: Stack, kafka: KafkaSettings, tmp_path: Path) -> Iterator[Site]:
     site = Site(stack, kafka, tmp_path, cameras=6)
     with site.reader:
         yield site
-
-
-def moving(site: Site) -> Callable[[], bool]:
-    """Whether all partitions have been acknowledged further than they are now, as far as there is anything."""
-    before, busy = site.acknowledged(), {each for each, end in site.ends(TRACKS).items() if end}
-    return lambda: all(site.acknowledged()[each] > before[each] for each in busy)
 
 
 def test_a_worker_that_was_frozen_while_another_took_over_harms_nothing_and_a_stop_under_load_is_orderly(
