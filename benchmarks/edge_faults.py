@@ -22,21 +22,21 @@ def reconnect() -> None:
     def script(running: Site) -> None:
         _await(running, _is_frame)
         for _ in range(_ROUNDS):
-            running.camera.kill()
+            running.cameras[0].kill()
             _await(running, _is_away)
             time.sleep(_RUNNING_S)
-            running.camera.start()
+            running.cameras[0].start()
             back.append(_await(running, _is_frame))
         for _ in range(_ROUNDS):
-            running.camera.freeze()
+            running.cameras[0].freeze()
             noticed.append(_await(running, _is_away))
-            running.camera.kill()
-            running.camera.start()
+            running.cameras[0].kill()
+            running.cameras[0].start()
             _await(running, _is_frame)
         running.stop.set()
 
-    with site() as running:
-        running.run(1, 5, lambda: script(running))
+    with site(1) as running:
+        running.run(5, lambda: script(running))
     print(f"\nreconnect after the server is back: {_range(back)} s")
     print(f"a silent camera is noticed after: {_range(noticed)} s")
 
@@ -62,8 +62,8 @@ def outage(*, cameras: int, target_fps: float, seconds: float) -> None:
         time.sleep(_RUNNING_S)
         running.stop.set()
 
-    with site() as running:
-        running.run(cameras, target_fps, lambda: script(running))
+    with site(cameras) as running:
+        running.run(target_fps, lambda: script(running))
         written = [record for _, record in running.told if isinstance(record, FrameObserved)]
         arrived = [each.record for each in running.appended() if isinstance(each.record, FrameObserved)]
     lost = {_key(frame) for frame in written} - {_key(frame) for frame in arrived}

@@ -19,6 +19,7 @@ from typing import Any
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from benchmarks.footage_server import encode
 from infra.local.footage import vtest
 from infra.local.kafka import Kafka
 from infra.local.service import start
@@ -71,9 +72,10 @@ class Scales:
 class Camera:
     """A server of footage, to be killed, frozen and started again."""
 
-    def __init__(self, port: int, video: Path) -> None:
+    def __init__(self, footage: Path) -> None:
+        port = _free_port()
         self.url = f"rtsp://127.0.0.1:{port}/live"
-        self._command = [sys.executable, "-m", "benchmarks.footage_server", str(port), str(video)]
+        self._command = [sys.executable, "-m", "benchmarks.footage_server", str(port), str(footage)]
         self.start()
 
     def start(self) -> None:
@@ -98,10 +100,11 @@ class Site:
 
     Args:
         folder: for everything.
+        cameras: how many of them.
     """
 
-    def __init__(self, folder: Path) -> None:
-        ports = [_free_port() for _ in range(3)]
+    def __init__(self, folder: Path, cameras: int) -> None:
+        ports = [_free_port() for _ in range(2)]
         self._settings = LocalSettings(
             data_dir=folder, kafka_port=ports[0], controller_port=ports[1], cache_dir=LocalSettings().cache_dir
         )
@@ -109,7 +112,9 @@ class Site:
         self.broker = Kafka(self._settings)
         self.broker.install()
         self.start_broker()
-        self.camera = Camera(ports[2], vtest(self._settings.cache_dir))
+        footage = folder / "footage"
+        encode(vtest(self._settings.cache_dir), footage)
+        self.cameras = [Camera(footage) for _ in range(cameras)]
         self.stop = threading.Event()
         self.scales = Scales()
         self.told: list[tuple[float, LogEntry]] = []
@@ -139,15 +144,15 @@ class Site:
         os.kill(running.pid, signal.SIGKILL)
         self.broker.daemon.stop()
 
-    def run(self, cameras: int, target_fps: float, beside: Callable[[], None]) -> None:
+    def run(self, target_fps: float, beside: Callable[[], None]) -> None:
         """Run an edge, and `beside` it something that ends with setting `stop`."""
         clock = SystemClock(self.stop)
         log = _Telling(self._wire, KafkaSender(self.kafka, topic=TOPIC), self._folder / "spool.db", clock, self.told)
         settings = EdgeSettings.model_validate(
             {
                 "cameras": [
-                    {"id": f"camera-{number}", "source": self.camera.url, "target_fps": target_fps}
-                    for number in range(cameras)
+                    {"id": f"camera-{number}", "source": camera.url, "target_fps": target_fps}
+                    for number, camera in enumerate(self.cameras)
                 ]
             }
         )
@@ -175,7 +180,8 @@ class Site:
 
     def close(self) -> None:
         """End the parts."""
-        self.camera.kill()
+        for camera in self.cameras:
+            camera.kill()
         self.broker.daemon.stop()
 
     def _appended(self, message: Any) -> Appended:
@@ -200,10 +206,10 @@ class _Telling(SpooledCameraLog):
 
 
 @contextmanager
-def site() -> Iterator[Site]:
+def site(cameras: int) -> Iterator[Site]:
     """A site that is gone with the context."""
     with ExitStack() as stack:
-        made = Site(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aforo-bench-"))))
+        made = Site(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aforo-bench-"))), cameras)
         stack.callback(made.close)
         yield made
 

@@ -13,8 +13,8 @@ WARM_UP_S = 15.0
 def measure(*, cameras: int, target_fps: float, minutes: float) -> None:
     """Run and print."""
     seconds = 60 * minutes
-    with site() as running:
-        running.run(cameras, target_fps, lambda: _watch(running, WARM_UP_S + seconds))
+    with site(cameras) as running:
+        running.run(target_fps, lambda: _watch(running, WARM_UP_S + seconds))
         appended = running.appended()
     print(f"\n{cameras} cameras, 768x576 at 10 frames/s, {target_fps:g} looked at a second, {minutes:g} minutes")
     _print_streams(appended, cameras)

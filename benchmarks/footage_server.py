@@ -1,14 +1,18 @@
-"""A camera that shows recorded footage again and again over RTSP, at its own pace: `python -m benchmarks.footage_server PORT VIDEO`.
+"""A camera that shows recorded footage again and again over RTSP: `python -m benchmarks.footage_server PORT FILE`.
 
-It encodes once and then only sends, so that a benchmark on the same machine measures the edge and not its camera.
+It only sends what `encode` has put into the file, so that a benchmark on the same machine measures the edge and not its
+cameras. Each server is a process of its own and begins at another moment, as cameras do.
 """
 
+import random
 import sys
 import time
 from collections.abc import Iterator
 from fractions import Fraction
+from pathlib import Path
 
 import av
+import msgspec
 import rtsp.source
 
 FPS = 10
@@ -17,9 +21,9 @@ _Server = rtsp.source._RTSPServer  # noqa: SLF001 - pinned for development; no p
 rtsp.source._RTSPServer = lambda _host, port, sdp: _Server("127.0.0.1", port, sdp)  # noqa: SLF001 - the same
 
 
-def encoded(video: str) -> list[list[bytes]]:
+def encode(video: Path, file: Path) -> None:
     """Each picture of the video as H.264 units, one second between key frames, as cameras send them."""
-    with av.open(video) as container:
+    with av.open(str(video)) as container:
         stream = container.streams.video[0]
         codec = av.CodecContext.create("libx264", "w")
         codec.width, codec.height, codec.pix_fmt = stream.width, stream.height, "yuv420p"
@@ -30,7 +34,7 @@ def encoded(video: str) -> list[list[bytes]]:
             plain = picture.reformat(format="yuv420p")
             plain.pts, plain.pict_type = number, 0  # the encoder decides, not the recording
             packets += [units(bytes(packet)) for packet in codec.encode(plain)]
-        return packets
+    file.write_bytes(msgspec.msgpack.encode(packets))
 
 
 def units(packet: bytes) -> list[bytes]:
@@ -69,9 +73,11 @@ class Footage(rtsp.source.Source):  # type: ignore[misc]  # the library is untyp
                 self._pps = unit
 
 
-def main(port: int, video: str) -> None:
+def main(port: int, file: Path) -> None:
     """Serve until the input ends."""
-    with Footage(port, encoded(video)) as source:
+    packets = msgspec.msgpack.decode(file.read_bytes(), type=list[list[bytes]])
+    time.sleep(random.random() / FPS)  # noqa: S311 - no secret
+    with Footage(port, packets) as source:
         source.wait_ready()
         source.wait_encoding_started()
         sys.stdout.write("ready\n")
@@ -80,4 +86,4 @@ def main(port: int, video: str) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])
+    main(int(sys.argv[1]), Path(sys.argv[2]))

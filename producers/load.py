@@ -20,6 +20,8 @@ STALE_SHARE = 0.1
 DECREASE, INCREASE_FPS = 0.8, 0.25
 TURN_S = 30.0
 """So often one of the cameras that rest is relieved."""
+OVERLOAD_TICKS = 2
+"""So many in a row are more than a hiccup."""
 REST_TICKS, RETURN_TICKS = 3, 10
 """After so many ticks of overload in a row one more camera rests, after so many without any one returns."""
 
@@ -59,7 +61,7 @@ def after_tick(load: Load, tally: Tally, cameras: int) -> Load:
     streak = load.streak + 1 if tally.overloaded == load.overloaded else 1
     after = replace(load, overloaded=tally.overloaded, streak=streak)
     if tally.overloaded:
-        return _less(after, max(tally.looked.values(), default=0), cameras)
+        return after if streak < OVERLOAD_TICKS else _less(after, max(tally.looked.values(), default=0), cameras)
     if not load.resting:
         return replace(after, cap_fps=min(MAX_FPS, load.cap_fps + INCREASE_FPS))
     return after if streak % RETURN_TICKS else replace(after, resting=load.resting - 1)

@@ -108,6 +108,6 @@ def test_the_command_prints_json_for_scripts_and_ends_with_status_1_when_somethi
 ) -> None:
     environment = {"AFORO_KAFKA__BOOTSTRAP": stack.bootstrap, "AFORO_DATABASE__URL": database}
     result = CliRunner().invoke(main, ["status", "--json"], env=environment)
-    told = json.loads(result.output)
+    told = json.loads(result.stdout)
     assert {*told} == {"readings", "cameras", "dead_letters", "problems", "services"}
     assert result.exit_code == (1 if told["problems"] else 0)

@@ -85,7 +85,6 @@ class Installation:
         self._stack.up(say, tied=True)
         init.run(self.settings)
         self.readers = self._ending.enter_context(closing(Readers(self.settings.kafka, self.database_url)))
-        self._admin = AdminClient(self.settings.kafka.client() | {"log_level": 2})
         for worker in self.workers:
             self._ending.callback(worker.kill)
             worker.start()
@@ -147,7 +146,9 @@ class Installation:
 
     def _shares(self) -> dict[str, list[int]]:
         """How many partitions each member of each group has."""
-        described = self._admin.describe_consumer_groups([CAMERAS, PROJECTOR])
+        # A client that has lived through a longer outage of the broker gets no answer any more (librdkafka 2.16).
+        admin = AdminClient(self.settings.kafka.client() | {"log_level": 2})
+        described = admin.describe_consumer_groups([CAMERAS, PROJECTOR])
         return {
             app: [len(member.assignment.topic_partitions) for member in group.result(ANSWER_WITHIN_S).members]
             for app, group in described.items()

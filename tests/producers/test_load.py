@@ -39,8 +39,11 @@ def test_a_few_stale_frames_are_no_overload() -> None:
     assert after_tick(Load(), Tally({"a": 10, "b": 10}, stale=2), 2).cap_fps == MAX_FPS
 
 
-def test_an_overload_brings_the_cap_at_once_to_what_could_be_done() -> None:
-    assert after_tick(Load(), overloaded(3), 2).cap_fps == pytest.approx(0.8 * 4)
+def test_a_hiccup_changes_nothing_and_an_overload_brings_the_cap_to_what_could_be_done() -> None:
+    hiccup = after_tick(Load(), overloaded(3), 2)
+    assert hiccup.cap_fps == MAX_FPS
+    assert after_tick(hiccup, Tally({"a": 10}), 2).cap_fps == MAX_FPS
+    assert after_tick(hiccup, overloaded(3), 2).cap_fps == pytest.approx(0.8 * 4)
 
 
 def test_the_cap_rises_by_a_small_step_each_calm_second() -> None:
