@@ -76,7 +76,7 @@ class Footage(rtsp.source.Source):  # type: ignore[misc]  # the library is untyp
 def main(port: int, file: Path) -> None:
     """Serve until the input ends."""
     packets = msgspec.msgpack.decode(file.read_bytes(), type=list[list[bytes]])
-    time.sleep(random.random() / FPS)  # noqa: S311 - no secret
+    time.sleep(random.random() / FPS)
     with Footage(port, packets) as source:
         source.wait_ready()
         source.wait_encoding_started()

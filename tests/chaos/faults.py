@@ -114,7 +114,7 @@ def _fail_point(scene: Scene, app: str) -> Iterator[Blow]:
     worker.stop()
     worker.start(AFORO_TEST_FAIL_POINTS=f"{place}:{CHANCES[app][place]}")
     if place == "at-revocation":
-        scene.site.until(scene.site.caught_up(), "the worker to take part")
+        scene.site.until(scene.site.all_take_part, "all workers to take part")
         for other in {*scene.site.cameras} - {worker}:
             other.stop()
             other.start()
