@@ -65,7 +65,7 @@ class Health:
 
     readings: list[Reading] = field(default_factory=list)
     cameras: list[CameraHealth] = field(default_factory=list)
-    dead_letters: Counter[str] = field(default_factory=Counter)
+    dead_letters: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
 
@@ -100,7 +100,7 @@ def judged(health: Health) -> Iterator[str]:
                 f"{process}` running? Its log says what it waits for"
             )
     if health.dead_letters:
-        yield f"{health.dead_letters.total()} dead letters: `aforo dead-letters list` shows them"
+        yield f"{sum(health.dead_letters.values())} dead letters: `aforo dead-letters list` shows them"
     for camera in health.cameras:
         if camera.refused.get("QUARANTINED"):
             yield (
@@ -139,9 +139,9 @@ def _age_s(peek: Consumer, topic: str, partition: int, offset: int) -> float:
     return float(max(time.time() - written_at / 1_000, 0.0))
 
 
-def _letters(kafka: KafkaSettings) -> Counter[str]:
+def _letters(kafka: KafkaSettings) -> dict[str, int]:
     with DeadLetters(kafka) as letters:
-        return Counter(letter.reason for letter in letters.find(Wanted()))
+        return dict(Counter(letter.reason for letter in letters.find(Wanted())))
 
 
 def _cameras(database_url: str) -> Iterator[CameraHealth]:
