@@ -25,8 +25,10 @@ from schemas.signing import Verifier
 from schemas.topics import CAMERA_LOG, CAMERA_SNAPSHOTS, CAMERAS_CHANGELOG, topics
 from schemas.wire import Wire
 from stream_processors.agents.camera_fold import APP, CameraFold, Guarded
+from stream_processors.projections.alignment import align
 from stream_processors.runtime import changelog
 from stream_processors.runtime.changelog import MARKER_KEY, Contents
+from stream_processors.runtime.faust_app import SESSION_TIMEOUT_S
 from stream_processors.runtime.messages import Outgoing
 from stream_processors.runtime.outbox import Outbox
 from stream_processors.runtime.partitioning import Partitioning, home
@@ -47,20 +49,22 @@ def grow(
 ) -> KafkaSettings:
     """Give every topic `to` partitions and move the states; returns the settings that all processes need from then on.
 
+    With as many as there are it begins a new epoch all the same: the way on when a log has lost its end.
     Nobody can append to the camera log meanwhile. An interrupted growth is completed by doing it again.
 
     Raises:
         NotAtRestError: producers or workers still run, or not everything is folded and stored.
-        ValueError: `to` is not more than there are.
+        ValueError: `to` is less than there are.
     """
-    if to <= kafka.partitions:
-        raise ValueError(f"there are {kafka.partitions} partitions, and they can only become more")
+    if to < kafka.partitions:
+        raise ValueError(f"there are {kafka.partitions} partitions, and they cannot become fewer")
     admin = AdminClient(kafka.client() | {"log_level": 2})
     with _closed(admin):
         progress("the camera log takes no records now")
         _require_rest(admin, kafka, database_url)
         with Reader(kafka, APP) as reader:
             ends = tuple(reader.bounds(CAMERA_LOG, each)[1] for each in range(kafka.partitions))
+        align(kafka, APP, {(CAMERA_LOG, partition): end for partition, end in enumerate(ends)})
         grown = kafka.model_copy(update={"partitions": to, "grown": (*kafka.grown, ends)})
         _add_partitions(admin, to)
         progress(f"all topics have {to} partitions")
@@ -73,7 +77,9 @@ def grow(
 def _require_rest(admin: AdminClient, kafka: KafkaSettings, database_url: str) -> None:
     (group,) = admin.describe_consumer_groups([APP]).values()
     if members := group.result(_TIMEOUT_S).members:
-        raise NotAtRestError(f"{len(members)} cameras workers still run: stop them")
+        raise NotAtRestError(
+            f"{len(members)} cameras workers still run: stop them; one that was killed is forgotten after {SESSION_TIMEOUT_S:.0f} s"
+        )
     with closing(Readers(kafka, database_url)) as readers:
         if (lag := readers.lag()) != Lag(0, 0):
             raise NotAtRestError(

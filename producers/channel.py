@@ -1,7 +1,8 @@
 """The hand-over between two processes: an ordered socket for what is said, shared memory for the pictures.
 
 Both belong to one run of one capture and end with it, however it ends: an end of file is the last word, and the kernel
-frees the memory, which has no name that could be left behind. Which processes use it is not known here.
+frees the memory, which has no name that could be left behind (docs/decisions/0010). Which processes use it is not known
+here.
 """
 
 import mmap

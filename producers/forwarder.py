@@ -1,7 +1,8 @@
 """Store and forward: messages go to the broker at once while it answers, and by way of the disk while it does not.
 
 The rules of order, durability and room, without a thread or a broker of their own. A message is in memory until the broker
-has acknowledged it or the spool has it; it leaves the spool when the broker has acknowledged it and all before it.
+has acknowledged it or the spool has it; it leaves the spool when the broker has acknowledged it and all before it
+(docs/decisions/0011).
 """
 
 from collections import deque

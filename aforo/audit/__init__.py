@@ -28,7 +28,8 @@ EXAMPLES, EXAMPLE_LENGTH = 10, 400
 def audit(kafka: KafkaSettings, wire: Wire, verifier: Verifier, database_url: str) -> Account:
     """Fold the camera log again, as far as the live fold has acknowledged it, and compare.
 
-    Everything must have caught up with the log and be at rest.
+    Everything must have caught up with the log and be at rest, and the log must never have grown: a camera that has moved
+    to another partition would be folded from two beginnings.
 
     Raises:
         ConnectionError: a topic cannot be read to its end.

@@ -58,11 +58,12 @@ def _adoptions(topics: Topics, plan: Plan) -> list[RunAdopted]:
     events = (
         decoded(topics.wire, CAMERA_EVENTS, message)
         for message in topics.broker.read(CAMERA_EVENTS, topics.partition, start, stop)
+        if plan.wants_key(message.key)
     )
     found = {
         each.position: each
         for each in events
-        if isinstance(each, RunAdopted) and plan.wants(each.camera_id)
+        if isinstance(each, RunAdopted)
         and (span.stop is None or each.range_from < span.stop) and (span.start is None or span.start < each.range_to)
     }  # fmt: skip
     return list(found.values())

@@ -66,6 +66,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the camera is replayed."""
         return not self.cameras or camera_id in self.cameras
 
+    def wants_key(self, key: bytes | None) -> bool:
+        """Whether a message with this key is of a camera that is replayed; nobody else's need be readable."""
+        return self.wants((key or b"").decode("utf-8", "replace"))
+
     def reports(self, output: Output, watermark: int) -> bool:
         """Whether what was said when the camera's watermark was `watermark` lies in the range."""
         if not self.offsets:

@@ -1,4 +1,7 @@
-"""Where a replay of a partition begins: for each camera the newest state that was kept before the range. Nothing is folded here."""
+"""Where a replay of a partition begins: for each camera the newest state that was kept before the range. Nothing is folded here.
+
+Why so: docs/decisions/0012-where-a-replay-begins-and-ends.md.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace

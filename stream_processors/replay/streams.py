@@ -58,7 +58,7 @@ class Topics:
         """
         if start >= end:
             return
-        camera_events = self.since(CAMERA_EVENTS, start)
+        camera_events = filter(wanted, self.since(CAMERA_EVENTS, start))
         said = (decoded(self.wire, CAMERA_EVENTS, message) for message in camera_events)
         refused = (each for each in said if isinstance(each, RecordRefused) and each.reason in BY_THE_SHELL)
         log = filter(wanted, self.broker.read(CAMERA_LOG, self.partition, start, end))

@@ -3,7 +3,7 @@
 Results are handed back; how they are shown is not known here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -15,6 +15,7 @@ from stream_processors.domain.camera import FOLD_VERSION
 from stream_processors.replay.adoptions import AdoptionVerdict, verify_adoptions
 from stream_processors.replay.comparison import HOUR_MS, Comparison, Disagreement
 from stream_processors.replay.engine import Log, PartitionRun
+from stream_processors.replay.exporting import Stored
 from stream_processors.replay.plan import Plan
 from stream_processors.replay.processes import Tell, in_processes, one_by_one
 from stream_processors.replay.sinks import Progress
@@ -109,7 +110,9 @@ def _compare(topics: Topics, plan: Plan, beginning: Beginning, end: int, tell: T
     run = PartitionRun(topics, plan, end)
     run.course.begin(beginning)
     begun = run.course.next_offset < end and not run.course.is_over
-    sides = {topic: topics.since(topic, run.course.next_offset) if begun else iter(()) for topic in TOPICS}
+    sides = {
+        topic: _wanted(plan, topics.since(topic, run.course.next_offset)) if begun else iter(()) for topic in TOPICS
+    }
     comparison = Comparison(sides, partial(decoded, topics.wire), run.course.took)
     for folded, _ in run.steps(tell):
         comparison.add(folded)
@@ -124,12 +127,16 @@ def _versions(topics: Topics, plan: Plan) -> dict[str, set[int]]:
     low, high = topics.broker.bounds(CAMERA_SNAPSHOTS, topics.partition)
     start = max(low, topics.broker.since(CAMERA_SNAPSHOTS, topics.partition, window(plan)))
     found: dict[str, set[int]] = {}
-    for message in topics.broker.read(CAMERA_SNAPSHOTS, topics.partition, start, high):
+    for message in _wanted(plan, topics.broker.read(CAMERA_SNAPSHOTS, topics.partition, start, high)):
         event = decoded(topics.wire, CAMERA_SNAPSHOTS, message)
         assert isinstance(event, CameraSnapshot), "the topic holds nothing else"
-        if plan.wants(event.camera_id) and (plan.span.stop is None or event.watermark < plan.span.stop):
+        if plan.span.stop is None or event.watermark < plan.span.stop:
             found.setdefault(event.camera_id, set()).add(event.fold_version)
     return found
+
+
+def _wanted(plan: Plan, messages: Iterator[Stored]) -> Iterator[Stored]:
+    return (each for each in messages if plan.wants_key(each.key))
 
 
 @dataclass(frozen=True, slots=True)

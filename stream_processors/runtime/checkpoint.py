@@ -215,6 +215,7 @@ class CheckpointedAgent(Generic[State]):
         began = time.monotonic()
         with Reader(self._kafka, self._app.conf.id) as reader:
             recovery = Recovery(reader, self._fold, self._source, self._changelog, self._partitioning)
+            recovery.require_same_log(partitions)
             found = recovery(partitions)
         metrics.RECOVERY_SECONDS.observe(time.monotonic() - began)
         return found

@@ -65,7 +65,7 @@ def make_app(name: str, kafka: KafkaSettings, *, instance: str = "") -> faust.Ap
         # assignment, so that the broker takes a static member that comes back for a changed one and rebalances.
         table_standby_replicas=0,
         broker_session_timeout=SESSION_TIMEOUT_S,
-        broker_heartbeat_interval=1.0,
+        broker_heartbeat_interval=0.5,
         broker_commit_interval=1.0,
         producer_acks=-1,
         producer_linger=0.002,

@@ -15,7 +15,7 @@ from stream_processors.runtime import fail_points, metrics
 from stream_processors.runtime.changelog import Contents
 from stream_processors.runtime.messages import Message, Refused
 from stream_processors.runtime.partitioning import Partitioning
-from stream_processors.runtime.snapshots import DamagedSnapshotError
+from stream_processors.runtime.snapshots import DamagedSnapshotError, UnusableSnapshotError
 
 log = structlog.get_logger()
 State = TypeVar("State")
@@ -127,6 +127,20 @@ class Recovery(Generic[State]):
             )
             for each in partitions
         }
+
+    def require_same_log(self, partitions: Iterable[int]) -> None:
+        """Hold what the group has folded against the log.
+
+        Raises:
+            UnusableSnapshotError: the log ends before that, so its next records would stand where others were folded.
+        """
+        for partition, committed in self._log.committed(self._source, partitions).items():
+            _, end = self._log.bounds(self._source, partition)
+            if (committed or 0) > end:
+                raise UnusableSnapshotError(
+                    f"{self._source}/{partition} ends at {end}, but was folded up to {committed}: its broker lost records, or "
+                    "the topic was made anew. Restore it, or go on in a new epoch: aforo partitions grow --to the present count"
+                )
 
     def _read_changelog(self, partitions: set[int]) -> dict[int, Contents]:
         contents = {partition: Contents(self._partitioning.present) for partition in partitions}

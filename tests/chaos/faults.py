@@ -25,18 +25,18 @@ from tests.chaos.traffic import Traffic
 from tests.chaos.workers import Worker
 
 LONGEST_PAUSE_S = 4.0
-# How likely a worker ends at a place each time it gets there, so that it works a little before: some are passed with every
-# record, some with every batch, some once a second.
+# How likely a worker ends at a place each time it gets there, so that it has partitions and works a little before: some are
+# passed with every record, some with every batch, some once a second.
 CHANCES: dict[str, dict[FailPoint, float]] = {
     "cameras": {
         "after-decode": 0.02,
         "after-fold": 0.02,
         "before-outputs": 0.2,
         "after-outputs": 0.2,
-        "before-snapshot": 0.5,
-        "after-snapshot": 0.5,
-        "before-ack": 0.5,
-        "after-ack": 0.5,
+        "before-snapshot": 0.15,
+        "after-snapshot": 0.15,
+        "before-ack": 0.15,
+        "after-ack": 0.15,
         "at-revocation": 1.0,
     },
     "projector": {"in-transaction": 0.1, "after-rows": 0.1, "after-ack": 0.1},

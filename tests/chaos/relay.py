@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 CHUNK = 65_536
 ANSWER_WITHIN_S = 10.0
+CUT_AGAIN_AFTER_S = 0.1
 Result = TypeVar("Result")
 
 
@@ -28,8 +29,7 @@ class Relay:
 
     def close(self) -> None:
         """Break every connection and listen no more."""
-        self._loop.call_soon_threadsafe(self._server.close)
-        self.cut()
+        self._do(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -42,6 +42,12 @@ class Relay:
         for writer in cut:
             writer.transport.abort()
         return len(cut) // 2
+
+    async def _end(self) -> None:
+        self._server.close()
+        while connections := asyncio.all_tasks() - {asyncio.current_task()}:
+            await self._cut()
+            await asyncio.wait(connections, timeout=CUT_AGAIN_AFTER_S)  # some may have been in the making
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection from its beginning to its end, which ends the other side too."""

@@ -87,6 +87,7 @@ class Report:
             *((f"    {reason}", str(count)) for reason, count in sorted(account.refused.items())),
             ("outputs", str(account.outputs)),
             ("  repeated byte for byte", str(account.duplicates)),
+            ("  of adopted runs, left out", str(account.restated)),
             ("dead letters", str(account.dead_letters)),
             ("rows of the database", rows),
             *((f"must be 0: {what}", str(count)) for what, count in self.must_be_zero.items()),

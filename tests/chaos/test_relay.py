@@ -83,6 +83,15 @@ def broken(client: socket.socket) -> bool:
         return True
 
 
+def test_a_closed_relay_leaves_no_connection_open(port: int, echo: int) -> None:
+    relay = Relay(port, echo)
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(b"x")
+        assert received(client, 1) == b"x"
+        relay.close()
+        assert broken(client)
+
+
 def test_nobody_behind_the_relay_is_as_nobody_there(port: int) -> None:
     relay = Relay(port, free_ports(1)[0])
     with socket.create_connection(("127.0.0.1", port)) as client:

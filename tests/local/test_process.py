@@ -119,10 +119,10 @@ def test_a_process_with_another_address_is_not_taken_for_the_one_asked_for(daemo
 
 
 def test_a_process_gets_the_environment_it_was_given_and_its_folder_as_working_folder(daemon: Daemon) -> None:
-    spawn(daemon, "env; pwd; exec sleep 60")
-    daemon.await_ready(lambda: silent_until(daemon, str(daemon.folder)), 20)
+    spawn(daemon, "env; pwd; echo told; exec sleep 60")
+    daemon.await_ready(lambda: silent_until(daemon, "told"), 20)
     lines = set(daemon.log.read_text().splitlines()) - {"_=/usr/bin/env"}
-    assert lines == {"PATH=/usr/bin:/bin", "GREETING=hello", f"PWD={daemon.folder}", f"{daemon.folder}"}
+    assert lines == {"told", "PATH=/usr/bin:/bin", "GREETING=hello", f"PWD={daemon.folder}", f"{daemon.folder}"}
 
 
 def test_a_process_inherits_no_descriptor_but_the_lock(daemon: Daemon) -> None:

@@ -17,6 +17,7 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from aforo.lag import ends
 from infra.local import process
 from infra.local.errors import FolderInUseError, OtherAddressError, PortInUseError
 from infra.local.footage import vtest
@@ -128,6 +129,14 @@ def test_acknowledged_records_rows_and_schema_ids_survive_kill_9_of_all_services
     assert consume(stack, 1) == [b"kept"]
     assert fetch_one(stack, "SELECT n FROM kept") == 7
     assert register(stack) == schema_id
+
+
+def test_a_client_that_lived_through_a_restart_of_the_broker_finds_the_ends_of_topics(stack: Stack) -> None:
+    admin = AdminClient({"bootstrap.servers": stack.bootstrap, "log_level": 2})
+    before = ends(admin, [TOPIC], [0])
+    kill(pids(stack)["kafka"])
+    stack.up(print, tied=True)
+    assert ends(admin, [TOPIC], [0]) == before
 
 
 def test_a_second_broker_on_the_same_folder_is_refused_and_does_not_harm_the_first(

@@ -90,7 +90,6 @@ def test_recordings_played_fast_arrive_whole_in_order_and_leave_nothing_behind(
         {"id": "a", "source": str(large), "realtime": False, "target_fps": 60},
         {"id": "b", "source": str(small), "realtime": False, "target_fps": 60},
     )
-    before = shared_memory()
     run_edge(settings, log, threading.Event())
     for camera_id in "ab":
         entries = [entry for entry in read() if entry.camera_id == camera_id]
@@ -98,12 +97,6 @@ def test_recordings_played_fast_arrive_whole_in_order_and_leave_nothing_behind(
         statuses = [(each.status, each.reason) for each in entries if isinstance(each, CameraStatusChanged)]
         assert statuses == [STARTED, OPENED, ("STOPPED", "END_OF_STREAM")]
     assert multiprocessing.active_children() == []
-    assert shared_memory() <= before
-
-
-def shared_memory() -> set[Path]:
-    """What has a name in shared memory, but for the databases of other tests."""
-    return {path for path in Path("/dev/shm").iterdir() if not path.name.startswith("PostgreSQL.")}
 
 
 @pytest.mark.full  # the short form is in test_soak

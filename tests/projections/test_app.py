@@ -3,7 +3,7 @@
 import signal
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from schemas.topics import DEAD_LETTERS, TRACKS
 from tests.projections.databases import empty, query
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics_exist")]
 def dead_letters(site: Site) -> list[dict[str, str]]:
     """Headers of the camera's dead letters, oldest first."""
     consumer = Consumer(site.kafka.client() | {"group.id": site.camera, "enable.partition.eof": "true"})
-    consumer.assign([TopicPartition(DEAD_LETTERS, PARTITION, 0)])
+    consumer.assign([TopicPartition(DEAD_LETTERS, PARTITION, OFFSET_BEGINNING)])
     found = []
     while not (message := consumer.poll(20)).error():
         if message.key() == site.camera.encode():

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from schemas.events import AdoptRun, Event, LogRecord, RunAdopted, TracksObserved, ZoneExited, ZoneMinuteMeasured
 from schemas.topics import CAMERA_EVENTS, CAMERA_LOG, CAMERA_SNAPSHOTS, TRACKS, ZONE_MINUTES, ZONE_VISITS
 from stream_processors.replay.digests import Digests, adoption_digest
+from stream_processors.replay.errors import InputError
 from stream_processors.replay.exporting import Stored
 from stream_processors.replay.plan import Plan
 from stream_processors.replay.shapes import Shapes
@@ -168,6 +169,18 @@ def test_one_cameras_fault_is_not_anothers() -> None:
     assert len(verdict.disagreements) == 1
     (camera_id,) = verdict.disagreements
     assert {each.camera_id for each in verdict.hours if not each.agrees} == {camera_id}
+
+
+def test_bytes_of_nobody_among_the_published_records_do_not_hide_a_named_camera() -> None:
+    system = morning()
+    for topic in (TRACKS, ZONE_VISITS, ZONE_MINUTES, CAMERA_EVENTS):
+        found = messages(system, topic)
+        found.append(replace(found[-1], offset=len(found), key=b"stranger", value=b"junk"))
+    verdict = verified(system, cameras=("c1",))
+    assert verdict.agrees
+    assert verdict.hours
+    with pytest.raises(InputError, match=rf"{CAMERA_EVENTS}, partition 0, offset \d+: "):
+        verified(system)
 
 
 # --- what cannot be compared ------------------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 """A broker that a test may spoil: killed, filled with what no other test could live with, or made to refuse records."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +18,26 @@ from tests.local_stack import settings_for_tests
 @pytest.fixture(scope="module")
 def own_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
     """One broker, with every topic, gone with the module."""
-    broker = Kafka(settings_for_tests(tmp_path_factory.mktemp("kafka")), 1)
+    with _running_broker(tmp_path_factory.mktemp("kafka")) as broker:
+        yield broker
+
+
+@pytest.fixture
+def own_kafka(own_broker: Kafka) -> KafkaSettings:
+    """How to reach it."""
+    return KafkaSettings(bootstrap=own_broker.address)
+
+
+@pytest.fixture
+def new_kafka(tmp_path: Path) -> Iterator[KafkaSettings]:
+    """A broker for one test alone."""
+    with _running_broker(tmp_path / "kafka") as broker:
+        yield KafkaSettings(bootstrap=broker.address)
+
+
+@contextmanager
+def _running_broker(folder: Path) -> Iterator[Kafka]:
+    broker = Kafka(settings_for_tests(folder), 1)
     ensure_tools(install=True, progress=print)
     if not broker.software.is_dir():
         broker.install()
@@ -26,12 +47,6 @@ def own_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
         yield broker
     finally:
         broker.daemon.stop()
-
-
-@pytest.fixture
-def own_kafka(own_broker: Kafka) -> KafkaSettings:
-    """How to reach it."""
-    return KafkaSettings(bootstrap=own_broker.address)
 
 
 def serve(broker: Kafka) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from aforo.lag import Lag, Readers
 from aforo.partitions import NotAtRestError, grow
@@ -14,7 +15,7 @@ from schemas.events import Derived, TracksObserved
 from schemas.settings import KafkaSettings
 from schemas.signing import Verifier
 from schemas.topics import CAMERA_LOG, CAMERA_SNAPSHOTS, DEAD_LETTERS, TRACKS
-from stream_processors.agents.camera_fold import CameraFold, Guarded
+from stream_processors.agents.camera_fold import APP, CameraFold, Guarded
 from stream_processors.runtime import changelog
 from stream_processors.runtime.exits import REFUSED_TO_START
 from stream_processors.runtime.messages import Message
@@ -23,6 +24,7 @@ from tests.runtime.logs import START, frame, make_wire
 from tests.runtime.running import DERIVED, Site, until
 
 FRAMES = 30
+CAMERAS = [f"camera-{number}" for number in range(12)]  # some in every partition of four and of six
 NO_DATABASE = "postgresql+psycopg2://nobody@127.0.0.1/none"
 
 
@@ -34,7 +36,7 @@ def _all_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def behind(readers: Readers) -> dict[tuple[str, int], int]:
     folded = readers.folded()
-    return {place: end - folded[place] for place, end in readers.ends([CAMERA_LOG]).items()}
+    return {place: max(end - folded[place], 0) for place, end in readers.ends([CAMERA_LOG]).items()}
 
 
 def interrupted(*_: object) -> bytes:
@@ -94,7 +96,8 @@ def test_cameras_go_on_where_they_were_in_partitions_that_did_not_exist(
     stack: Stack, own_kafka: KafkaSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The growth is interrupted when partitions and states are there but no marker is, and done again."""
-    site = Site(stack, own_kafka, tmp_path, cameras=8)
+    site = Site(stack, own_kafka, tmp_path, cameras=0)
+    site.cameras = CAMERAS
     send(site, 0)
     run_worker(site, "before")
     with monkeypatch.context() as patch:
@@ -108,20 +111,59 @@ def test_cameras_go_on_where_they_were_in_partitions_that_did_not_exist(
     assert workers.wait("forgetful") == REFUSED_TO_START
     assert "set AFORO_KAFKA__GROWN" in workers.log("forgetful").read_text()
 
-    cameras, site = site.cameras, Site(stack, grown, tmp_path, cameras=0)
-    site.cameras = cameras
+    site = Site(stack, grown, tmp_path, cameras=0)
+    site.cameras = CAMERAS
     send(site, FRAMES)
-    assert any(end for partition, end in site.ends(CAMERA_LOG).items() if partition >= 4), "some cameras have moved"
+    assert all(site.ends(CAMERA_LOG).values()), "cameras are in every partition, the new ones too"
     run_worker(site, "after", **environment(grown))
 
+    assert_nothing_lost_or_doubled(site, 2)
+
+
+@pytest.mark.integration
+@pytest.mark.full
+@pytest.mark.usefixtures("_all_is_stored")
+def test_a_log_that_lost_its_end_goes_on_in_a_new_epoch(stack: Stack, new_kafka: KafkaSettings, tmp_path: Path) -> None:
+    site = Site(stack, new_kafka, tmp_path, cameras=0)
+    site.cameras = CAMERAS
+    send(site, 0)
+    run_worker(site, "before")
+    commit_beyond_the_end(new_kafka)
+    workers = site.children()
+    workers.start("ahead", "process", "cameras")
+    assert workers.wait("ahead") == REFUSED_TO_START
+    assert "ends at" in workers.log("ahead").read_text()
+    until(lambda: members(new_kafka) == 0, "the worker to be forgotten", workers)
+    site.kafka = grow(new_kafka, site.wire, NO_DATABASE, new_kafka.partitions, print)
+    send(site, FRAMES)
+    run_worker(site, "after", **environment(site.kafka))
+    assert_nothing_lost_or_doubled(site, 2)
+
+
+def commit_beyond_the_end(kafka: KafkaSettings) -> None:
+    """As after a broker that lost records the group had folded."""
+    ahead = Consumer(kafka.client() | {"group.id": APP})
+    _, end = ahead.get_watermark_offsets(TopicPartition(CAMERA_LOG, 0), timeout=15)
+    ahead.commit(offsets=[TopicPartition(CAMERA_LOG, 0, end + 5)], asynchronous=False)
+    ahead.close()
+
+
+def members(kafka: KafkaSettings) -> int:
+    admin = AdminClient(kafka.client())
+    (group,) = admin.describe_consumer_groups([APP]).values()
+    return len(group.result(15).members)
+
+
+def assert_nothing_lost_or_doubled(site: Site, rounds: int) -> None:
+    """Every output of one fold that never stopped, once; each camera's frames in their order; and the states that were moved."""
     expected = asyncio.run(refolded(site))
     found = [(topic, each.value or b"") for topic in DERIVED for each in site.whole(topic)]
     moved = {each.value for each in site.whole(CAMERA_SNAPSHOTS)} - {value for _, value in expected}
-    assert len(moved) == len(site.cameras), "each state stands where a replay of the new epoch may begin"
+    assert len(moved) == len(site.cameras) * len(site.kafka.grown)
     assert sorted(each for each in found if each[1] not in moved) == sorted(expected)
     for camera in site.cameras:
         seen = [event for event in events(site, TRACKS) if event.camera_id == camera]
-        assert [event.seq for event in sorted(seen, key=place)] == list(range(2 * FRAMES))
+        assert [event.seq for event in sorted(seen, key=place)] == list(range(rounds * FRAMES))
 
 
 @pytest.mark.integration
@@ -151,8 +193,8 @@ def test_keys_are_where_our_producers_put_them(own_kafka: KafkaSettings) -> None
 
 
 def test_partitions_do_not_become_fewer() -> None:
-    with pytest.raises(ValueError, match="there are 4 partitions, and they can only become more"):
-        grow(KafkaSettings(), make_wire(), NO_DATABASE, 4, print)
+    with pytest.raises(ValueError, match="there are 4 partitions, and they cannot become fewer"):
+        grow(KafkaSettings(), make_wire(), NO_DATABASE, 3, print)
 
 
 def events(site: Site, topic: str) -> Iterator[TracksObserved]:

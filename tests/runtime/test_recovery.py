@@ -10,6 +10,8 @@ from schemas.events import DefineZones, Zone
 from schemas.topics import CAMERA_LOG, CAMERA_SNAPSHOTS, CAMERAS_CHANGELOG
 from stream_processors.agents.camera_fold import CameraFold
 from stream_processors.runtime import changelog
+from stream_processors.runtime.partitioning import Partitioning
+from stream_processors.runtime.recovery import Recovery
 from stream_processors.runtime.snapshots import UnusableSnapshotError
 from tests.runtime.logs import START, frame, make_fold, make_wire
 from tests.runtime.memory_broker import MemoryBroker, Worker, compact, recover
@@ -235,3 +237,13 @@ def test_the_oldest_record_of_a_compacted_changelog_may_be_a_deletion(
     broker.append(CAMERAS_CHANGELOG, b"gone", None, 0)
     broker.append(CAMERAS_CHANGELOG, None, b"no key", 0)
     assert_recovered(broker, fold, worker)
+
+
+def test_a_log_that_lost_its_end_is_told_before_its_places_are_taken_twice(
+    broker: MemoryBroker, fold: CameraFold, worker: Worker
+) -> None:
+    recovery = Recovery(broker, fold, CAMERA_LOG, CAMERAS_CHANGELOG, Partitioning())
+    recovery.require_same_log([0])
+    del broker.topics[CAMERA_LOG][worker.next_offset - 1 :]
+    with pytest.raises(UnusableSnapshotError, match="ends at 49, but was folded up to 50"):
+        recovery.require_same_log([0])
