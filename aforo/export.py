@@ -8,10 +8,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
-from confluent_kafka import Consumer, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import KafkaException
 
-from aforo.lag import FOLD_GROUP, ends
+from aforo.lag import FOLD_GROUP
 from aforo.settings import Settings
 from schemas.registry import HttpRegistry, RegistryUnavailableError
 from schemas.settings import KafkaSettings
@@ -22,8 +21,7 @@ from stream_processors.replay.errors import ExportError
 from stream_processors.replay.exporting import Stored, records, refusals
 from stream_processors.replay.lines import Logged, to_json
 from stream_processors.runtime.partitioning import Partitioning
-
-POLL_S = 10.0
+from stream_processors.runtime.reading import Place, Reader
 
 
 def run(settings: Settings, output: Path, cameras: frozenset[str]) -> Counter[str]:
@@ -45,40 +43,31 @@ def exported(kafka: KafkaSettings, wire: Wire, cameras: frozenset[str]) -> Itera
         ExportError: nothing has been folded yet.
         ConnectionError: the log cannot be read to its end.
     """
-    consumer = Consumer(kafka.client() | {"group.id": FOLD_GROUP, "enable.auto.commit": False})
-    try:
-        folded = _folded(
-            consumer, kafka
-        )  # before the refusals: all that lies below is judged, and the verdicts are written
-        refused = refusals(
-            _messages(consumer, ends(AdminClient(kafka.client()), [CAMERA_EVENTS], range(kafka.partitions))), wire
-        )
-        yield from records(_messages(consumer, folded), wire, Partitioning.of(kafka), refused, cameras)
-    finally:
-        consumer.close()
+    with Reader(kafka, FOLD_GROUP) as reader:
+        folded = _folded(reader, kafka)  # before the refusals: all below is judged, and the verdicts are written
+        refused = refusals(_messages(reader, _ends(reader, kafka)), wire)
+        yield from records(_messages(reader, folded), wire, Partitioning.of(kafka), refused, cameras)
 
 
-def _folded(consumer: Consumer, kafka: KafkaSettings) -> dict[tuple[str, int], int]:
-    """How far the live fold has acknowledged each partition; the consumer never joins the group."""
-    wanted = [TopicPartition(CAMERA_LOG, number) for number in range(kafka.partitions)]
-    found = {(each.topic, each.partition): max(each.offset, 0) for each in consumer.committed(wanted, timeout=POLL_S)}
-    if not any(found.values()):
+def _folded(reader: Reader, kafka: KafkaSettings) -> dict[Place, int]:
+    """How far the live fold has acknowledged each partition; the reader never joins the group."""
+    committed = reader.committed(CAMERA_LOG, range(kafka.partitions))
+    if not any(committed.values()):
         raise ExportError("nothing has been folded yet; start `aforo process cameras` and export again")
-    return found
+    return {(CAMERA_LOG, partition): offset or 0 for partition, offset in committed.items()}
 
 
-def _messages(consumer: Consumer, ends: dict[tuple[str, int], int]) -> Iterator[Stored]:
+def _ends(reader: Reader, kafka: KafkaSettings) -> dict[Place, int]:
+    places = [(CAMERA_EVENTS, partition) for partition in range(kafka.partitions)]
+    return {place: reader.bounds(*place)[1] for place in places}
+
+
+def _messages(reader: Reader, ends: dict[Place, int]) -> Iterator[Stored]:
     """Every message below the given ends, partition by partition in order."""
-    for (topic, partition), end in sorted(ends.items()):
-        position, _ = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=POLL_S)
-        consumer.assign([TopicPartition(topic, partition, position)])
-        while position < end:
-            message = consumer.poll(POLL_S)
-            if message is None or message.error():
-                raise ConnectionError(f"{topic}/{partition} could not be read to its end at {end}; is the broker up?")
-            position = message.offset() + 1
-            appended_at = message.timestamp()[1]
-            yield Stored(partition, message.offset(), appended_at, message.key(), message.value())
+    for place, end in sorted(ends.items()):
+        begin, _ = reader.bounds(*place)
+        for each in reader.read({place: (begin, end)}):
+            yield Stored(each.partition, each.offset, each.appended_at, each.key, each.value)
 
 
 def write(output: Path, log: Iterable[Logged]) -> Counter[str]:

@@ -2,46 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 
-from confluent_kafka import Consumer, Message, TopicPartition
-
 from schemas.settings import KafkaSettings
-from stream_processors.runtime.messages import Message as Source
+from stream_processors.runtime.messages import Message
+from stream_processors.runtime.reading import Place, Reader
 
-_POLL_S = 10.0
 
-
-def records(kafka: KafkaSettings, ends: Mapping[tuple[str, int], int]) -> Iterator[Source]:
-    """Every record below the given ends (by topic and partition), partition by partition in order.
+def records(kafka: KafkaSettings, ends: Mapping[Place, int]) -> Iterator[Message]:
+    """Every record below the given ends, partition by partition in order.
 
     Raises:
         ConnectionError: a partition could not be read to its end.
     """
-    consumer = Consumer(kafka.client() | {"group.id": "aforo-audit", "enable.auto.commit": False})
-    try:
-        for (topic, partition), end in sorted(ends.items()):
-            yield from _partition(consumer, topic, partition, end)
-    finally:
-        consumer.close()
-
-
-def _partition(consumer: Consumer, topic: str, partition: int, end: int) -> Iterator[Source]:
-    position, _ = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_POLL_S)
-    consumer.assign([TopicPartition(topic, partition, position)])
-    while position < end:
-        message = consumer.poll(_POLL_S)
-        if message is None or message.error():
-            raise ConnectionError(f"{topic}/{partition} could not be read to its end at {end}; is the broker up?")
-        position = message.offset() + 1
-        yield _source(message)
-
-
-def _source(message: Message) -> Source:
-    return Source(
-        topic=message.topic(),
-        partition=message.partition(),
-        offset=message.offset(),
-        appended_at=message.timestamp()[1],
-        key=message.key(),
-        value=message.value(),
-        headers=message.headers() or [],
-    )
+    with Reader(kafka, "aforo-audit") as reader:
+        for place, end in sorted(ends.items()):
+            begin, _ = reader.bounds(*place)
+            yield from reader.read({place: (begin, end)})

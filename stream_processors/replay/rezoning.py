@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
-import numpy as np
 
 from schemas.events import Position, TracksObserved, ZonesDefined
 from stream_processors.domain import tracker
@@ -14,6 +12,7 @@ from stream_processors.domain.zone_replay import Cause, ZoneReplayState, step_zo
 from stream_processors.replay.folding import Folded, Said, before, say
 from stream_processors.replay.plan import Plan
 from stream_processors.replay.settling import is_settled
+from stream_processors.runtime.packing import pack, unpack
 
 
 @dataclass(slots=True)
@@ -82,16 +81,5 @@ def _take(camera: _Camera, published: Sequence[Cause]) -> list[Said]:
     return [say(each) for each in facts]
 
 
-def _pack(value: object) -> object:
-    if isinstance(value, np.ndarray):
-        return value.dtype.str, value.shape, value.tobytes()
-    raise TypeError(f"{type(value)} has no place in a state")
-
-
-def _unpack(_type: object, packed: Any) -> Any:
-    dtype, shape, raw = packed
-    return np.frombuffer(raw, dtype).reshape(shape)
-
-
-_ENCODER = msgspec.msgpack.Encoder(enc_hook=_pack)
-_DECODER = msgspec.msgpack.Decoder(list[_Camera], dec_hook=_unpack)
+_ENCODER = msgspec.msgpack.Encoder(enc_hook=pack)
+_DECODER = msgspec.msgpack.Decoder(list[_Camera], dec_hook=unpack)

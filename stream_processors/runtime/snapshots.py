@@ -7,11 +7,11 @@ from dataclasses import fields
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from schemas.events import CameraSnapshot, Position
 from stream_processors.domain import tracker
 from stream_processors.domain.camera import FOLD_VERSION, CameraState
+from stream_processors.runtime.packing import pack, unpack
 
 FORMAT = 2
 
@@ -95,16 +95,5 @@ def _upcast(written: int, state: bytes) -> bytes:
     return msgspec.msgpack.encode((tracks, body))
 
 
-def _pack(value: object) -> object:
-    if isinstance(value, np.ndarray):
-        return value.dtype.str, value.shape, value.tobytes()
-    raise TypeError(f"{type(value)} has no place in a snapshot")
-
-
-def _unpack(_type: object, packed: Any) -> Any:
-    dtype, shape, raw = packed
-    return np.frombuffer(raw, dtype).reshape(shape)
-
-
-_ENCODER = msgspec.msgpack.Encoder(enc_hook=_pack)
-_DECODER: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(tuple[bytes, _Body], dec_hook=_unpack)
+_ENCODER = msgspec.msgpack.Encoder(enc_hook=pack)
+_DECODER: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(tuple[bytes, _Body], dec_hook=unpack)
