@@ -49,7 +49,7 @@ _GIVEN = """shift_schedule(coalesce(time_zone, 'UTC'), CAST(:shifts AS jsonb) ->
     CAST(:shifts AS jsonb) -> 'exceptions', :start, :stop)"""
 
 _COLUMNS = """zone_id, zones_revision, kind, nullif(capacity, 0) AS capacity,
-        person_ms, exclusive_person_ms, occupied_ms, observed_ms"""
+        person_ms, exclusive_person_ms, occupied_ms, observed_ms, frames, peak"""
 # Hours where there are any, minutes at both ends.
 _PUBLISHED = f"""
       SELECT {_COLUMNS} FROM zone_hours AS seen
@@ -68,7 +68,8 @@ _OF_RUN = f"""
 # A piece is what one site was scheduled of one bucket, a stretch the part of it in which one restatement of one camera holds.
 # Sums are taken stretch by stretch, each of which is a stretch of the indexes; `parts` has a row per stretch, zone and
 # revision, and the rest adds up those few.
-# All zones of a camera share the observed time of a revision, so `watched` takes it once per camera: of its fullest zone.
+# All zones of a camera share the observed time and the frames of a revision, so `watched` takes them once per camera: of its
+# fullest zone. A camera sends a frame a second even while its motion gate is shut; far fewer, and movements went unseen.
 # Bucket 0 is the whole range, zone null is all zones. Shifts are whole minutes, and a minute counts when all of it is scheduled.
 _MEASURES = """
 WITH asked AS MATERIALIZED (
@@ -93,18 +94,21 @@ WITH asked AS MATERIALIZED (
 ), parts AS MATERIALIZED (
   SELECT bucket, stretch.since, camera_id, sums.* FROM stretch CROSS JOIN LATERAL (
     SELECT zone_id, zones_revision, kind, capacity, sum(person_ms) AS person_ms,
-           sum(exclusive_person_ms) AS exclusive_person_ms, sum(occupied_ms) AS occupied_ms, sum(observed_ms) AS observed_ms
+           sum(exclusive_person_ms) AS exclusive_person_ms, sum(occupied_ms) AS occupied_ms,
+           sum(observed_ms) AS observed_ms, sum(frames) AS frames, max(peak) AS peak
     FROM ({minutes}) AS seen
     GROUP BY zone_id, zones_revision, kind, capacity) AS sums
 ), use AS (
   SELECT CASE WHEN grouping(bucket) = 0 THEN bucket ELSE 0 END AS bucket, camera_id, zone_id,
          CASE WHEN count(*) > 0 THEN coalesce(sum(exclusive_person_ms) FILTER (WHERE kind = 'WORK'), 0) END AS work_ms,
          sum(exclusive_person_ms) AS present_ms, sum(occupied_ms) AS occupied_ms, sum(observed_ms) AS zone_ms,
+         sum(person_ms) AS person_ms, max(peak) AS peak,
          sum(person_ms) FILTER (WHERE capacity IS NOT NULL) AS placed_ms, sum(capacity * observed_ms) AS capacity_ms
   FROM parts GROUP BY GROUPING SETS ((bucket), (), (bucket, camera_id, zone_id), (camera_id, zone_id))
 ), watched AS (
-  SELECT CASE WHEN grouping(bucket) = 0 THEN bucket ELSE 0 END AS bucket, sum(observed_ms) AS observed_ms
-  FROM (SELECT bucket, since, camera_id, zones_revision, max(observed_ms) AS observed_ms
+  SELECT CASE WHEN grouping(bucket) = 0 THEN bucket ELSE 0 END AS bucket, sum(observed_ms) AS observed_ms,
+         sum(frames) AS frames
+  FROM (SELECT bucket, since, camera_id, zones_revision, max(observed_ms) AS observed_ms, max(frames) AS frames
         FROM parts GROUP BY 1, 2, 3, 4) AS once GROUP BY GROUPING SETS ((bucket), ())
 ), planned AS (
   SELECT CASE WHEN grouping(bucket) = 0 THEN bucket ELSE 0 END AS bucket,
@@ -123,8 +127,10 @@ SELECT bucket::int AS bucket, camera_id, zone_id,
        work_ms::float8 / nullif(present_ms, 0) AS efficiency,
        occupied_ms::float8 / nullif(zone_ms, 0) AS utilisation,
        placed_ms::float8 / nullif(capacity_ms, 0) AS capacity_use,
+       person_ms::float8 / nullif(zone_ms, 0) AS people, peak,
        coalesce(observed_ms, 0)::float8 / nullif(scheduled_ms, 0) AS coverage,
-       coalesce(observed_ms, 0) < :weak_below * scheduled_ms OR scheduled_ms = 0 AS weak,
+       coalesce(observed_ms, 0) < :weak_below * scheduled_ms OR scheduled_ms = 0
+         OR coalesce(1000 * frames < :weak_below * observed_ms, false) AS weak,
        restated_at
 FROM planned LEFT JOIN use USING (bucket) LEFT JOIN watched USING (bucket) LEFT JOIN corrected USING (bucket)
 ORDER BY camera_id NULLS FIRST, zone_id NULLS FIRST, bucket

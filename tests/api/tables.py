@@ -48,9 +48,9 @@ def line(camera_id: str = "door", line_id: str = "gate", revision: int = 1, **fi
 
 def minute(camera_id: str = "door", zone_id: str = "desk", at: datetime = START, **fields: Any) -> dict[str, Any]:
     row: dict[str, Any] = {"camera_id": camera_id, "zone_id": zone_id, "minute": at, "zones_revision": 1}
-    row |= {"kind": "WORK", "capacity": None, "observed_ms": 60_000, "seq": 1, "seq_index": 0}
+    row |= {"kind": "WORK", "capacity": None, "observed_ms": 60_000, "frames": 600, "seq": 1, "seq_index": 0}
     zeros = (
-        "person_ms", "exclusive_person_ms", "occupied_ms", "frames", "peak", "entries", "exits", "starts", "ends",
+        "person_ms", "exclusive_person_ms", "occupied_ms", "peak", "entries", "exits", "starts", "ends",
         "visits_closed", "dwell_ms_sum", "dwell_ms_max", "dwell_under_5s", "dwell_5s_15s", "dwell_15s_60s",
         "dwell_60s_300s", "dwell_from_300s",
     )  # fmt: skip

@@ -53,9 +53,11 @@ def ratio(above: int, below: int) -> float | None:
 def oracle(minutes: list[Minute], scheduled_ms: int) -> dict[str, Any]:
     """The formulas of the design, read again in Python: sums over minutes, observed time once per camera and revision."""
     watched: dict[tuple[Any, ...], int] = defaultdict(int)
+    frames: dict[tuple[Any, ...], int] = {}
     for row in minutes:
         key = row["camera_id"], row["minute"], row["zones_revision"]
         watched[key] = max(watched[key], row["observed_ms"])
+        frames[key] = row["frames"]
     work = sum(row["exclusive_person_ms"] for row in minutes if row["kind"] == "WORK")
     present = sum(row["exclusive_person_ms"] for row in minutes)
     placed = [row for row in minutes if row["capacity"]]
@@ -67,7 +69,7 @@ def oracle(minutes: list[Minute], scheduled_ms: int) -> dict[str, Any]:
             sum(r["person_ms"] for r in placed), sum(r["capacity"] * r["observed_ms"] for r in placed)
         ),
         "coverage": coverage,
-        "weak": coverage is None or coverage < 0.8,
+        "weak": coverage is None or coverage < 0.8 or sum(frames.values()) < 0.8 * sum(watched.values()) / 1000,
         "work_ms": work if minutes else None,
         "present_ms": present if minutes else None,
         "observed_ms": sum(watched.values()),
@@ -86,7 +88,9 @@ def random_minutes(rng: random.Random, cameras: list[str], length: int) -> list[
             for revision, seen in rng.choice(
                 [[(1, 60_000)], [(1, 20_000), (2, 39_000)], [(2, rng.randint(0, 59_999))]]
             ):
-                found += [random_minute(rng, name, z, index, revision, seen, *kinds[name, z]) for z in ("a", "b", "c")]
+                frames = round(seen / 1000 * rng.choice([0.5, 1, 10]))
+                several = [random_minute(rng, name, z, index, revision, seen, *kinds[name, z]) for z in ("a", "b", "c")]
+                found += [each | {"frames": frames} for each in several]
     return found
 
 
@@ -165,6 +169,17 @@ def test_an_empty_place_that_was_watched_has_no_efficiency_but_is_used_zero(
     series = measured(over(read_model), TimeRange(start=START, stop=START + MINUTE), MINUTE, camera_ids=["door"])
     assert (series.efficiency, series.utilisation, series.capacity_use) == ([None], [0.0], [0.0])
     assert (series.coverage, series.weak, series.complete) == ([1.0], [False], [True])
+
+
+@pytest.mark.parametrize(("frames", "weak"), [(60, False), (48, False), (47, True), (0, True)])
+def test_a_minute_of_which_few_frames_are_known_is_weak(
+    frames: int, weak: bool, read_model: Database, rows: Connection
+) -> None:
+    insert(rows, "cameras", [camera()])
+    insert(rows, "zones", [zone(), zone(zone_id="sofa")])
+    insert(rows, "zone_minutes", [minute(zone_id=each, frames=frames) for each in ("desk", "sofa")])
+    series = measured(over(read_model), TimeRange(start=START, stop=START + MINUTE), MINUTE, camera_ids=["door"])
+    assert (series.coverage, series.weak, series.total.weak) == ([1.0], [weak], weak)
 
 
 def test_the_future_is_neither_scheduled_nor_covered(read_model: Database, rows: Connection) -> None:
