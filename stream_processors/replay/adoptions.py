@@ -17,6 +17,11 @@ from stream_processors.replay.shapes import OtherZones, Shapes
 from stream_processors.replay.span import Span
 from stream_processors.replay.streams import Topics, decoded
 
+_FINISH = "run `aforo process replays`"
+_UNFINISHED = (
+    f"it has no mark, so nothing of it counts: another camera of the run refused it, or it is not finished; {_FINISH}"
+)
+
 Facts = dict[Position, Any]  # visits, crossings and minutes, but for what an adoption changes in them
 
 
@@ -32,9 +37,10 @@ class AdoptionVerdict:
 
 @dataclass(frozen=True, slots=True)
 class _Restated:
-    """What stands in the topics of one restatement: its facts, and what is wrong with its marks."""
+    """What stands in the topics of one restatement: its facts, whether any mark makes them count, and what is wrong with these."""
 
     facts: Facts
+    counts: bool
     wrong: str | None
 
 
@@ -47,6 +53,9 @@ def verify_adoptions(topics: Topics, plan: Plan, end: int) -> Iterator[AdoptionV
     """
     for adopted in _adoptions(topics, plan):
         found = _restated(topics, adopted)
+        if not found.counts:
+            yield AdoptionVerdict(adopted, len(found.facts), unknown=_UNFINISHED)
+            continue
         wrong, unknown = (found.wrong, None) if found.wrong else _compared(topics, adopted, found.facts, end)
         yield AdoptionVerdict(adopted, len(found.facts), wrong, unknown)
 
@@ -70,7 +79,7 @@ def _adoptions(topics: Topics, plan: Plan) -> list[RunAdopted]:
 
 
 def _restated(topics: Topics, adopted: RunAdopted) -> _Restated:
-    facts, wrong = Facts(), list[str]()
+    facts, wrong, counts = Facts(), list[str](), False
     tracked = adopted.track_timeout_ms is not None or adopted.max_gap_ms is not None
     for topic in (ZONE_VISITS, ZONE_MINUTES, *([TRACKS] if tracked else [])):
         marked = False
@@ -82,12 +91,9 @@ def _restated(topics: Topics, adopted: RunAdopted) -> _Restated:
                 wrong += (
                     [f"{topic}: a {type(event).__name__} stands after the mark that makes it count"] if marked else []
                 )
-        wrong += (
-            []
-            if marked
-            else [f"{topic}: the mark is missing, so these facts do not count yet; run `aforo process replays`"]
-        )
-    return _Restated(facts, wrong[0] if wrong else None)
+        counts |= marked
+        wrong += [] if marked else [f"{topic}: the mark is missing, so these facts do not count yet; {_FINISH}"]
+    return _Restated(facts, counts, wrong[0] if wrong else None)
 
 
 def _of(topics: Topics, topic: str, adopted: RunAdopted) -> Iterator[Any]:

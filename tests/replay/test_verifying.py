@@ -274,6 +274,17 @@ def test_what_is_wrong_in_a_restated_range_is_told(name: str, adopted: Live) -> 
     assert re.search(words, found.wrong)
 
 
+def test_an_adoption_that_another_camera_refused_or_that_is_not_finished_is_no_fault(adopted: Live) -> None:
+    messages(adopted, ZONE_VISITS).pop()
+    messages(adopted, ZONE_MINUTES).pop()
+    verdict = verified(adopted)
+    assert verdict.agrees
+    (found,) = verdict.adoptions
+    assert found.wrong is None
+    assert found.unknown is not None
+    assert "it has no mark, so nothing of it counts" in found.unknown
+
+
 def test_a_restated_fact_that_says_something_else_is_named(adopted: Live) -> None:
     at = len(messages(adopted, ZONE_MINUTES)) - 2
     changed(adopted, ZONE_MINUTES, at, occupied_ms=1)
