@@ -1,6 +1,6 @@
 """How long a live reader waits for a schema id it cannot resolve, before it goes on without the record.
 
-It decides and never sleeps. What becomes of a record nobody can read is not known here.
+It decides and never sleeps. What becomes of a record nobody can read is not known here. Why so long: docs/decisions/0013.
 """
 
 import time

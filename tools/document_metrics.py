@@ -6,6 +6,7 @@ from types import ModuleType
 from prometheus_client import Counter
 from prometheus_client.metrics import MetricWrapperBase
 
+import aforo.processes.metrics
 import graphql_api.metrics
 import producers.metrics
 import stream_processors.runtime.metrics
@@ -16,6 +17,10 @@ PROCESSES: dict[str, tuple[ModuleType, str]] = {
     "The stream processors": (
         stream_processors.runtime.metrics,
         "The cameras app and the projector, on `AFORO_PROCESS__METRICS_PORT`.",
+    ),
+    "The parent of several workers": (
+        aforo.processes.metrics,
+        "`aforo process ... --workers N`, on the port after those of its workers.",
     ),
     "The API": (graphql_api.metrics, "On `/metrics` of the API's own port."),
 }

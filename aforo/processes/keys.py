@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from aforo.settings import Settings
-from schemas.signing import Signer, Verifier, load_signer, load_verifier, trust
+from schemas.signing import Signer, Verifier, load_signer, load_verifier, rotate, trust
 
 
 def signer(settings: Settings) -> Signer:
@@ -11,6 +11,12 @@ def signer(settings: Settings) -> Signer:
     made = load_signer(_path(settings.signing.private_key))
     trust(made, _path(settings.signing.trusted_keys))
     return made
+
+
+def rotated(settings: Settings) -> Signer:
+    """A new signing key in the place of the one before, whose public key stays trusted."""
+    signer(settings)  # the first one, should there be none yet: what it may have signed stays trusted
+    return rotate(_path(settings.signing.private_key), _path(settings.signing.trusted_keys))
 
 
 def verifier(settings: Settings) -> Verifier:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from aforo.processes import metrics
 from infra.local.tools import tied_to_us
 from stream_processors.runtime.exits import REFUSED_TO_START, STOP_WITHIN_S
 from stream_processors.settings import ProcessSettings
@@ -45,7 +46,11 @@ def workers_of(kind: str, count: int, settings: ProcessSettings) -> Iterator[Wor
 
 
 def run(kind: str, count: int, settings: ProcessSettings) -> int:
-    """Keep workers running until SIGTERM or SIGINT, or until none is left; returns the worst exit status."""
+    """Keep workers running until SIGTERM or SIGINT, or until none is left; returns the worst exit status.
+
+    Its own metrics are on the port after theirs.
+    """
+    metrics.serve(settings, above=count)
     return asyncio.run(keep(list(workers_of(kind, count, settings))))
 
 
@@ -72,6 +77,7 @@ async def _keep(worker: Worker, stop: asyncio.Event) -> int:
         log.error("a worker ended and will be started again", worker=worker.name, status=status, delay_s=delay)
         if await _within(delay, stop):
             return status
+        metrics.WORKER_RESTARTS.labels(worker=worker.name).inc()
 
 
 async def _run(worker: Worker, stop: asyncio.Event) -> int:

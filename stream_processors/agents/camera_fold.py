@@ -3,13 +3,13 @@
 A record is either folded or named in a RecordRefused, and then the camera's state stays as it was.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
 import structlog
 
-from schemas.events import CameraSnapshot, Event, FrameObserved, LogRecord, Position, RecordRefused, Refusal
+from schemas.events import CameraSnapshot, Derived, Event, FrameObserved, LogRecord, Position, RecordRefused, Refusal
 from schemas.signing import Verifier
 from schemas.topics import CAMERA_EVENTS, CAMERA_SNAPSHOTS, DERIVED_RECORD_BYTES, topic_of
 from schemas.wire import UndecodableError, Wire
@@ -18,6 +18,7 @@ from stream_processors.domain.camera import CameraState, LogEntry, step
 from stream_processors.replay.exporting import BY_THE_SHELL
 from stream_processors.runtime import metrics, quarantine, snapshots
 from stream_processors.runtime.dead_letters import dead_letter
+from stream_processors.runtime.effects import first_effect
 from stream_processors.runtime.messages import Message, Outgoing, Refused, place
 from stream_processors.runtime.partitioning import Partitioning
 from stream_processors.runtime.recovery import Log
@@ -115,16 +116,28 @@ class CameraFold:
                 snapshot = msgspec.msgpack.encode((0, message.value))  # no poison: the frame that follows was folded
                 yield event.camera_id.encode(), event.next_offset, snapshot
 
-    def refused(self, log: Log, appended_at: Mapping[int, int]) -> Iterator[tuple[int, int, Refused]]:
+    def refused(self, log: Log, heads: Sequence[Message]) -> Iterator[tuple[int, int, Refused]]:
         """What this shell refused; keys and the registry may have changed since, so it is not judged again."""
-        begins = log.since(CAMERA_EVENTS, {each: time - _CLOCKS_AGREE_MS for each, time in appended_at.items()})
+        guesses = log.since(CAMERA_EVENTS, {each.partition: each.appended_at - _CLOCKS_AGREE_MS for each in heads})
         stretches = {
-            (CAMERA_EVENTS, each): (begin, log.bounds(CAMERA_EVENTS, each)[1]) for each, begin in begins.items()
+            (CAMERA_EVENTS, each.partition): self._said_since(log, each, guesses[each.partition]) for each in heads
         }
         for message in log.read(stretches):
             event = self._wire.decode(message.value)
             if isinstance(event, RecordRefused) and event.reason in BY_THE_SHELL:
                 yield event.position.partition, event.position.offset, Refused(event.reason, event.detail)
+
+    def _said_since(self, log: Log, head: Message, guess: int) -> tuple[int, int]:
+        """The stretch of the camera events that follows from a record of the log and those after it."""
+        cause = self._position(head.partition, head.offset)
+        begin, end = log.bounds(CAMERA_EVENTS, head.partition)
+
+        def follows(offset: int) -> bool:
+            (said,) = log.read({(CAMERA_EVENTS, head.partition): (offset, offset + 1)})
+            event = self._wire.decode(said.value)
+            return isinstance(event, Derived) and event.position >= cause
+
+        return first_effect(guess, begin, follows), end
 
     def refold(self, state: Guarded, message: Message, refused: Refused | None) -> Guarded:
         """Fold a record again, or leave it out as it was left out before."""

@@ -22,10 +22,12 @@ from schemas.topics import CAMERA_EVENTS, DEAD_LETTERS, TRACKS, ZONE_MINUTES, ZO
 from schemas.wire import Wire
 from stream_processors.projections.alignment import GroupBusyError, align
 from stream_processors.projections.errors import TransientError
+from stream_processors.projections.lag import Lag
 from stream_processors.projections.maintenance import expire
 from stream_processors.projections.projector import Projector, SourceRecord, delays
 from stream_processors.projections.timescale import TimescaleStore
-from stream_processors.runtime import fail_points
+from stream_processors.runtime import fail_points, metrics
+from stream_processors.runtime.consumer_lag import ConsumerLag
 from stream_processors.runtime.dead_letters import dead_letter
 from stream_processors.runtime.faust_app import make_app, raw_topic, run_worker
 from stream_processors.runtime.messages import Message
@@ -65,6 +67,10 @@ class TopicAgent:
 
     def __init__(self, app: faust.App, topic: str, projector: Projector) -> None:
         self._projector = projector
+        self._next: dict[int, int] = {}
+        self._consumer_lag = ConsumerLag(app, topic)
+        self._lag = Lag()
+        metrics.PROJECTION_LAG.labels(topic).set_function(self._lag.seconds)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=topic)
         app.on_partitions_revoked.connect(self._forget)
         app.on_partitions_assigned.connect(self._forget)
@@ -73,15 +79,24 @@ class TopicAgent:
     async def _forget(self, *_args: Any, **_kwargs: Any) -> None:
         """After the batch at work, without waiting for it."""
         self._thread.submit(self._projector.forget)
+        self._next.clear()
+        self._tell({})
 
     async def _run(self, stream: Any) -> None:
         loop = asyncio.get_running_loop()
         async for batch in stream.noack_take(BATCH_RECORDS, within=BATCH_WITHIN_S):
             records = [_source_record(event.message) for event in batch]
-            await loop.run_in_executor(self._thread, self._projector.project, records)
+            with self._lag.writing([event.message.timestamp for event in batch]):
+                self._tell({each.partition: each.offset for each in reversed(records)})
+                await loop.run_in_executor(self._thread, self._projector.project, records)
             for event in batch:
                 event.ack()
+            self._tell({each.partition: each.offset + 1 for each in records})
             fail_points.reached("after-ack")
+
+    def _tell(self, next_offsets: dict[int, int]) -> None:
+        self._next |= next_offsets
+        self._consumer_lag.reached(self._next)
 
 
 def projector_app(kafka: KafkaSettings, wire: Wire, database_url: str, *, instance: str = "") -> faust.App:

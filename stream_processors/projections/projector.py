@@ -133,7 +133,7 @@ class Projector:
                 log.warning("another writer had the partition", detail=str(error))
                 del self._next[topic, partition]
             else:
-                _measure(topic, fresh)
+                metrics.PROJECTED.labels(topic).inc(len(fresh))
 
     def _not_written(self, topic: str, partition: int, records: list[SourceRecord]) -> list[SourceRecord]:
         next_offset = self._next_offset(topic, partition)
@@ -204,8 +204,3 @@ class Projector:
         place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
         log.error("record set aside", reason=reason, detail=detail, **place)
         self._dead_letters.set_aside(record, reason, detail)
-
-
-def _measure(topic: str, written: Sequence[SourceRecord]) -> None:
-    metrics.PROJECTED.labels(topic).inc(len(written))
-    metrics.PROJECTION_LAG.labels(topic).set(time.time() - written[-1].appended_at / 1_000)

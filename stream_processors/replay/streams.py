@@ -18,6 +18,7 @@ from stream_processors.replay.errors import BrokerError, ExportError, InputError
 from stream_processors.replay.exporting import BY_THE_SHELL, Place, Stored, records
 from stream_processors.replay.judging import judging_again, stands
 from stream_processors.replay.lines import Logged
+from stream_processors.runtime.effects import first_effect
 from stream_processors.runtime.partitioning import Partitioning
 
 SKEW_MS = 60_000  # between the clocks of two brokers: an output is appended after its cause, but perhaps by another
@@ -94,8 +95,21 @@ class Topics:
             BrokerError: the broker is away, or retention took `offset`.
         """
         (first,) = self.broker.read(CAMERA_LOG, self.partition, offset, offset + 1)
-        start = self.broker.since(topic, self.partition, first.appended_at - SKEW_MS)
-        return self.broker.read(topic, self.partition, start, self.broker.bounds(topic, self.partition)[1])
+        cause = Position(
+            epoch=self.partitioning.epoch(self.partition, offset), partition=self.partition, offset=offset, index=0
+        )
+        begin, end = self.broker.bounds(topic, self.partition)
+
+        def follows(derived: int) -> bool:
+            (said,) = self.broker.read(topic, self.partition, derived, derived + 1)
+            try:
+                event = self.wire.decode(said.value)
+            except UndecodableError:
+                return True  # it tells nothing, so look before it
+            return isinstance(event, Derived) and event.position >= cause
+
+        guess = self.broker.since(topic, self.partition, first.appended_at - SKEW_MS)
+        return self.broker.read(topic, self.partition, first_effect(guess, begin, follows), end)
 
 
 @contextmanager

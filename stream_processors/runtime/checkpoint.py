@@ -18,6 +18,7 @@ from confluent_kafka import KafkaException
 
 from schemas.settings import KafkaSettings
 from stream_processors.runtime import changelog, fail_points, metrics
+from stream_processors.runtime.consumer_lag import ConsumerLag
 from stream_processors.runtime.exits import REFUSED_TO_START, STOOD_STILL
 from stream_processors.runtime.faust_app import SESSION_TIMEOUT_S, raw_topic
 from stream_processors.runtime.messages import Message, Outgoing, Refused
@@ -138,6 +139,7 @@ class CheckpointedAgent(Generic[State]):
         self._idle = idle
         self._partitions: dict[int, _Partition[State]] = {}
         self._pending: list[Any] = []
+        self._lag = ConsumerLag(app, source)
         self._lock = asyncio.Lock()
         self._beat = _now()
         # Not on assignment: Faust sends that signal late, when records may have been folded already.
@@ -240,6 +242,7 @@ class CheckpointedAgent(Generic[State]):
             for event in events:
                 event.ack()
             fail_points.reached("after-ack")
+            self._lag.reached({number: each.next_offset for number, each in self._partitions.items()})
 
     async def _store(self, touched: set[int]) -> None:
         """Write the states that changed, then the marker of each partition: a marker never claims what is not there."""

@@ -4,6 +4,11 @@ from prometheus_client import Counter, Gauge, Histogram
 
 _LATENCY_S = (0.005, 0.01, 0.02, 0.04, 0.07, 0.1, 0.15, 0.25, 0.4, 0.7, 1.0, 2.0, 5.0, 15.0, 60.0, 300.0)
 
+CONSUMER_LAG = Gauge(
+    "aforo_consumer_lag_messages",
+    "Records of the worker's own partitions that it has not taken, as it learned with the last records it was given.",
+    ["topic", "partition"],
+)
 RECORDS_READ = Counter("aforo_records_read_total", "Records taken from the camera log.", ["partition"])
 RECORDS_REFUSED = Counter("aforo_records_refused_total", "Records not folded, by reason.", ["reason"])
 FRAMES_FOLDED = Counter("aforo_frames_processed_total", "Frames the fold accepted.", ["camera"])
@@ -35,7 +40,9 @@ PIPELINE_LATENCY = Histogram(
 )
 PROJECTED = Counter("aforo_projected_records_total", "Records written to the database.", ["topic"])
 PROJECTION_LAG = Gauge(
-    "aforo_projection_lag_seconds", "Age of the newest record written to the database when it was written.", ["topic"]
+    "aforo_projection_lag_seconds",
+    "Age of the oldest record that is being written to the database, waits included; between writes, of the newest that was.",
+    ["topic"],
 )
 PROJECTION_RETRIES = Counter("aforo_projection_retries_total", "Writes tried again, by reason.", ["reason"])
 WAITING = Counter("aforo_dependency_waits_total", "Waits for a service that was away.", ["service"])

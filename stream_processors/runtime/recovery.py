@@ -5,7 +5,7 @@ where they are behind.
 Nothing is published here: whatever is folded again was published before the offset it is folded to was stored.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
@@ -66,8 +66,8 @@ class Recoverable(Protocol[State]):
         """Older snapshots that are kept elsewhere, as key, next offset and snapshot, the oldest first."""
         ...
 
-    def refused(self, log: Log, appended_at: Mapping[int, int]) -> Iterator[tuple[int, int, Refused]]:
-        """What was published as refused, by partition and offset, of records appended at that time (UTC ms) or later."""
+    def refused(self, log: Log, heads: Sequence[Message]) -> Iterator[tuple[int, int, Refused]]:
+        """What was published as refused, by partition and offset, of these records, one a partition, and all after them."""
         ...
 
     def refold(self, state: State, message: Message, refused: Refused | None) -> State:
@@ -246,9 +246,7 @@ class Recovery(Generic[State]):
         """What of each partition was published as refused, from the record at the given offset on."""
         heads = self._log.read({(self._source, each): (begin, begin + 1) for each, begin in begins.items()})
         found: dict[int, dict[int, Refused]] = {each: {} for each in begins}
-        for partition, offset, refused in self._fold.refused(
-            self._log, {head.partition: head.appended_at for head in heads}
-        ):
+        for partition, offset, refused in self._fold.refused(self._log, list(heads)):
             found[partition][offset] = refused
         return found
 

@@ -16,6 +16,7 @@ from schemas.topics import CAMERA_LOG, ZONE_VISITS
 from stream_processors.projections.timescale import TimescaleStore
 from tests.aforo.letters import record, set_aside
 from tests.projections.samples import appended, at, camera_configured, tracks_observed
+from tests.projections.site import eventually
 
 NOWHERE = "timescaledb+psycopg2://aforo:hidden@127.0.0.1:1/aforo"
 
@@ -56,6 +57,7 @@ def test_lag_is_counted_from_what_each_reader_has_taken(kafka: KafkaSettings, da
     for _ in range(3):
         producer.produce(CAMERA_LOG, key=mine, value=b"x", partition=3)
     assert producer.flush(30) == 0
+    eventually(lambda: look(kafka, database).readings != [])  # a broker that was just started knows no groups yet
     end = {(each.topic, each.partition): each for each in look(kafka, database).readings}[CAMERA_LOG, 3]
     group = Consumer(kafka.client() | {"group.id": FOLD_GROUP, "enable.auto.commit": False})
     taken = TopicPartition(CAMERA_LOG, 3, end.next_offset + end.behind - 2)

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 
-from aforo.processes import supervisor
+from aforo.processes import metrics, supervisor
 from aforo.processes.supervisor import LONGEST_DELAY_S, Worker, keep, restart_delay_s, workers_of
 from stream_processors.runtime.exits import REFUSED_TO_START
 from stream_processors.settings import ProcessSettings
@@ -35,6 +36,10 @@ def runs(file: Path) -> int:
     return len(file.read_text()) if file.exists() else 0
 
 
+def restarts(name: str) -> float:
+    return REGISTRY.get_sample_value("aforo_worker_restarts_total", {"worker": name}) or 0.0
+
+
 def waiting(file: Path, status: int = 0) -> Worker:
     """A worker that leaves a line behind and then waits to be asked to end."""
     end = f"import signal; signal.signal(signal.SIGTERM, lambda *_: os._exit({status}))"
@@ -54,13 +59,15 @@ async def stopped_when(files: Sequence[Path], *workers: Worker) -> int:
 def test_one_that_crashes_is_started_again_until_it_ends_well(tmp_path: Path) -> None:
     file = tmp_path / "runs"
     crashing = tally(file, f"sys.exit(0 if os.path.getsize({str(file)!r}) == 3 else 1)")
+    before = restarts(crashing.name)
     assert asyncio.run(keep([crashing])) == 0
     assert runs(file) == 3
+    assert restarts(crashing.name) - before == 2
 
 
 def test_one_that_ends_well_is_left_alone_while_others_go_on(tmp_path: Path) -> None:
     file, other = tmp_path / "done", tmp_path / "other"
-    assert asyncio.run(stopped_when([other], tally(file, "sys.exit(0)"), waiting(other))) == 0
+    assert asyncio.run(stopped_when([other, file], tally(file, "sys.exit(0)"), waiting(other))) == 0
     assert runs(file) == 1
 
 
@@ -111,6 +118,17 @@ def test_workers_have_names_and_ports_of_their_own() -> None:
     assert [each.command[-2:] for each in found] == [["process", "cameras"]] * 2
     assert [each.environment["AFORO_PROCESS__INSTANCE"] for each in found] == ["host-a-0", "host-a-1"]
     assert [each.environment["AFORO_PROCESS__METRICS_PORT"] for each in found] == ["9000", "9001"]
+
+
+@pytest.mark.parametrize(("port", "served"), [(9_000, [9_002]), (0, [])])
+def test_the_parents_own_metrics_are_on_the_port_after_those_of_its_workers(
+    monkeypatch: pytest.MonkeyPatch, port: int, served: list[int]
+) -> None:
+    ports: list[int] = []
+    monkeypatch.setattr(metrics, "start_http_server", lambda port, addr: ports.append(port) if addr else None)
+    monkeypatch.setattr(supervisor, "workers_of", lambda *_: [worker("")])
+    assert supervisor.run("cameras", 2, ProcessSettings(metrics_port=port)) == 0
+    assert ports == served
 
 
 def test_without_a_name_every_worker_is_a_new_member() -> None:

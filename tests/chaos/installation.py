@@ -158,7 +158,12 @@ class Installation:
         """Let everything catch up with what was sent, and end the workers as an operator would."""
         self.until(self.caught_up(), "the log to be folded and stored")
         _stop(self.cameras)
-        # The watchdog may have spoken, and that may have been folded, until the last of them was gone.
+        while behind(self.readers.ends([CAMERA_LOG]), self.readers.folded()):
+            # The watchdog spoke while they ended. What was folded of that, and not acknowledged, is stored all the same.
+            for worker in self.cameras:
+                worker.start()
+            self.until(self.caught_up(), "the watchdog's last words to be folded and stored")
+            _stop(self.cameras)
         derived = self.readers.ends(PROJECTED)
         self.until(lambda: behind(derived, self.readers.projected()) == 0, "the last outputs to be stored")
         _stop(self.projectors)

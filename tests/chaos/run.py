@@ -11,13 +11,16 @@ from aforo.audit import audit
 from aforo.audit.reading import records
 from aforo.processes import keys
 from schemas.topics import CAMERA_LOG
-from tests.chaos.faults import FAULTS, ROUND, Scene, fail_points, schedule
+from tests.chaos import faults
+from tests.chaos.faults import ROUND, Scene, fail_points, schedule
+from tests.chaos.full_disks import FULL_DISKS
 from tests.chaos.installation import Installation, Say
 from tests.chaos.mishaps import Pen, Record
 from tests.chaos.report import Report, Struck
 from tests.chaos.sent import kept
 from tests.chaos.traffic import Traffic, camera_log
 
+FAULTS = {**faults.FAULTS, **FULL_DISKS}
 # The film began so long ago: it runs faster than the clock, and must not get ahead of it.
 BEGAN_AGO_MS = 6 * 3_600_000
 

@@ -7,6 +7,7 @@ import pytest
 
 from infra.local.tools import ensure_tools
 from tests.chaos.faults import ROUND
+from tests.chaos.full_disks import FULL_DISKS, may_mount, small_disks
 from tests.chaos.report import Report
 from tests.chaos.run import Plan, run
 from tests.local_stack import stack_folder
@@ -26,6 +27,14 @@ SHORT = (
 def folder() -> Iterator[Path]:
     ensure_tools(install=True, progress=print)
     with stack_folder() as folder:
+        yield folder
+
+
+@pytest.fixture
+def folder_on_small_disks(folder: Path) -> Iterator[Path]:
+    if not may_mount():
+        pytest.skip("a small disk is mounted to be filled, which only root may do (CAP_SYS_ADMIN)")
+    with small_disks(folder):
         yield folder
 
 
@@ -58,4 +67,12 @@ def test_a_worker_that_acknowledges_too_early_is_found_out(folder: Path) -> None
 def test_ten_minutes_of_chaos_lose_nothing_and_double_nothing(folder: Path, brokers: int) -> None:
     report = run(Plan(seed=22 + brokers, minutes=10, faults=30, kinds=ROUND, brokers=brokers), folder, print)
     assert report.faults.total() >= 30
+    assert_nothing_lost_nothing_double(report)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("kind", FULL_DISKS)
+def test_a_full_disk_loses_nothing_and_doubles_nothing(kind: str, folder_on_small_disks: Path) -> None:
+    report = run(Plan(seed=30, faults=1, kinds=(kind,), frames_per_s=4), folder_on_small_disks, print)
+    assert report.faults == {kind: 1}
     assert_nothing_lost_nothing_double(report)

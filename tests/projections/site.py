@@ -8,8 +8,10 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.request import urlopen
 
 from confluent_kafka import Producer
+from prometheus_client.parser import text_string_to_metric_families
 
 from infra.local.stack import Stack
 from schemas.events import Event
@@ -17,6 +19,7 @@ from schemas.registry import HttpRegistry
 from schemas.settings import KafkaSettings
 from schemas.topics import TRACKS, topic_of
 from schemas.wire import Wire
+from tests.local_stack import free_ports
 from tests.projections.databases import query
 from tests.projections.samples import at, track_ended
 
@@ -27,7 +30,9 @@ import os
 from schemas.registry import HttpRegistry
 from schemas.settings import KafkaSettings
 from schemas.wire import Wire
+from prometheus_client import start_http_server
 from stream_processors.agents.projector import run_projector
+start_http_server(int(os.environ["METRICS_PORT"]), addr="127.0.0.1")
 kafka = KafkaSettings(bootstrap=os.environ["BOOTSTRAP"])
 run_projector(kafka, Wire(HttpRegistry(os.environ["REGISTRY"])), os.environ["DATABASE"])
 """
@@ -41,6 +46,7 @@ class Site:
         self.kafka = kafka
         self.database = database
         self.output = output
+        (self._metrics_port,) = free_ports(1)
         self.camera = f"cam-{uuid.uuid4().hex[:8]}"
         self._wire = Wire(HttpRegistry(stack.registry_url))
         self._producer = Producer(kafka.producer())
@@ -58,7 +64,7 @@ class Site:
         """A projector process, gone at the end however the test ends."""
         environment = os.environ | {
             "BOOTSTRAP": self.kafka.bootstrap, "REGISTRY": self.stack.registry_url, "DATABASE": self.database,
-            "PYTHONUNBUFFERED": "1",
+            "PYTHONUNBUFFERED": "1", "METRICS_PORT": str(self._metrics_port),
         }  # fmt: skip
         with self.output.open("a") as output:
             process = subprocess.Popen([sys.executable, "-c", PROGRAM], env=environment, stdout=output)
@@ -67,6 +73,15 @@ class Site:
         finally:
             process.kill()
             process.wait()
+
+    def metric(self, name: str, **labels: str) -> float:
+        """A sample of the running projector's metrics, which must be there."""
+        with urlopen(f"http://127.0.0.1:{self._metrics_port}/metrics", timeout=10) as answer:
+            families = text_string_to_metric_families(answer.read().decode())
+        (value,) = [
+            each.value for family in families for each in family.samples if (each.name, each.labels) == (name, labels)
+        ]
+        return value
 
     def count(self, table: str) -> int:
         (row,) = query(self.database, f"SELECT count(*) FROM {table} WHERE camera_id = %s", self.camera)

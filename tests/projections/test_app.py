@@ -12,6 +12,8 @@ from tests.projections.site import PARTITION, TODAY, Site, eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics_exist")]
 
+LATE_S = 2.0
+
 
 def dead_letters(site: Site) -> list[dict[str, str]]:
     """Headers of the camera's dead letters, oldest first."""
@@ -61,8 +63,11 @@ def test_an_absent_database_is_waited_for_and_does_not_keep_the_worker_from_endi
         site.stack.timescale.close_database(name)
         site.produce(*site.ended(10, 20))
         eventually(lambda: site.output.read_text().count("not currently accepting") > 0)
+        eventually(lambda: site.metric("aforo_projection_lag_seconds", topic=TRACKS) > LATE_S)
+        assert site.metric("aforo_consumer_lag_messages", topic=TRACKS, partition=str(PARTITION)) == 10
         query(site.stack.database_url("postgres"), f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
         eventually(lambda: site.count("tracks") == 20)
+        eventually(lambda: site.metric("aforo_consumer_lag_messages", topic=TRACKS, partition=str(PARTITION)) == 0)
         site.stack.timescale.close_database(name)
         site.produce(*site.ended(20, 30))
         waits = site.output.read_text().count("not currently accepting")

@@ -304,6 +304,28 @@ def test_what_the_live_shell_refused_stands_as_it_was_and_is_not_judged_again() 
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("source", ["log", "tracks"])
+def test_what_followed_is_found_when_the_brokers_clock_was_set_back_before_it_was_said(source: Source) -> None:
+    system = Live()
+    frames = bursts(2)
+    system.run([*frames[:5], define(DESK), *frames[5:20], b"bytes of nobody", *frames[20:]])
+    before = replayed(system, source=source)
+    for topic in (CAMERA_EVENTS, TRACKS):
+        said = system.broker.messages[topic, 0]
+        said[:] = [replace(each, appended_at=each.appended_at - HOUR) for each in said]
+    assert replayed(system, source=source) == before
+
+
+def test_bytes_of_nobody_do_not_keep_what_followed_from_being_found() -> None:
+    system = Live()
+    system.run(bursts(1))
+    said = system.broker.messages[TRACKS, 0]
+    said[:] = [replace(each, appended_at=each.appended_at - HOUR) for each in said]
+    place = len(said) - 2
+    said[place] = replace(said[place], key=b"stranger", value=b"junk")
+    assert list(system.topics.since(TRACKS, 0)) == said
+
+
 def test_what_can_be_read_by_now_comes_back_when_a_replay_is_told_to_judge_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -1,18 +1,19 @@
 """A broker that a test may spoil: killed, filled with what no other test could live with, or made to refuse records."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from infra.local.kafka import Kafka
 from infra.local.service import start
-from infra.local.stack import READY_WITHIN_S
+from infra.local.stack import READY_WITHIN_S, Stack
 from infra.local.tools import ensure_tools
 from schemas.provision import create_topics
 from schemas.settings import KafkaSettings
 from tests.local_stack import settings_for_tests
+from tests.runtime.running import NewSite, Site
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,13 @@ def new_kafka(tmp_path: Path) -> Iterator[KafkaSettings]:
     """A broker for one test alone."""
     with _running_broker(tmp_path / "kafka") as broker:
         yield KafkaSettings(bootstrap=broker.address)
+
+
+@pytest.fixture
+def new_site(stack: Stack, tmp_path: Path) -> Iterator[NewSite]:
+    """Makes sites, of a broker and so many cameras; their processes end with the test, however it ends."""
+    with ExitStack() as ending:
+        yield lambda kafka, cameras: ending.enter_context(Site(stack, kafka, tmp_path, cameras))
 
 
 @contextmanager

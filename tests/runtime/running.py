@@ -8,8 +8,9 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self, TypeAlias
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 
 from aforo.audit.published import published
 from aforo.audit.refold import refold
@@ -41,7 +42,7 @@ LOOK_EVERY_S = 0.05
 
 
 class Site:
-    """The session's broker and registry, cameras of its own, and workers."""
+    """A broker and the session's registry, cameras of its own, and workers, which end with its context."""
 
     def __init__(self, stack: Stack, kafka: KafkaSettings, folder: Path, cameras: int) -> None:
         batch = uuid.uuid4().hex[:8]
@@ -57,10 +58,21 @@ class Site:
         }
         self.reader = Reader(kafka, APP)
         self._folder = folder
+        self._children: list[Children] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *why: object) -> None:
+        for children in self._children:
+            for name in children.running:
+                children.kill(name)
+        self.reader.__exit__(*why)
 
     def children(self, **more: str) -> Children:
         """Processes with more in their environment."""
-        return Children({**self.environment, **more}, self._folder / "log")
+        self._children.append(Children({**self.environment, **more}, self._folder / "log"))
+        return self._children[-1]
 
     def acknowledged(self) -> dict[int, int]:
         """How far the group has got, by partition."""
@@ -115,6 +127,9 @@ class Site:
         return found
 
 
+NewSite: TypeAlias = Callable[[KafkaSettings, int], Site]  # the fixture `new_site`
+
+
 @contextmanager
 def feeding(site: Site, per_second: float) -> Iterator[Callable[[], int]]:
     """Frames of all cameras at a steady pace, acknowledged by the broker when the context ends; gives how many."""
@@ -143,10 +158,18 @@ def feeding(site: Site, per_second: float) -> Iterator[Callable[[], int]]:
 def until(condition: Callable[[], bool], what: str, children: Children) -> None:
     """Return when the condition holds; fails with the workers' last words."""
     deadline = time.monotonic() + WITHIN_S
-    while not condition():
+    while not _holds(condition):
         words = [last_lines(children.log(name).read_text(errors="replace")) for name in children.running]
         assert time.monotonic() < deadline, f"waited {WITHIN_S:.0f} s for {what}: {words}"
         time.sleep(LOOK_EVERY_S)
+
+
+def _holds(condition: Callable[[], bool]) -> bool:
+    """Topics that were made a moment ago have no leaders yet, and a broker that was started knows no groups."""
+    try:
+        return condition()
+    except KafkaException:
+        return False
 
 
 def moving(site: Site) -> Callable[[], bool]:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -10,7 +9,6 @@ from confluent_kafka.admin import AdminClient
 
 from aforo.lag import Lag, Readers
 from aforo.partitions import NotAtRestError, grow
-from infra.local.stack import Stack
 from schemas.events import Derived, TracksObserved
 from schemas.settings import KafkaSettings
 from schemas.signing import Verifier
@@ -21,7 +19,7 @@ from stream_processors.runtime.exits import REFUSED_TO_START
 from stream_processors.runtime.messages import Message
 from stream_processors.runtime.partitioning import Partitioning, home
 from tests.runtime.logs import START, frame, make_wire
-from tests.runtime.running import DERIVED, Site, until
+from tests.runtime.running import DERIVED, NewSite, Site, until
 
 FRAMES = 30
 CAMERAS = [f"camera-{number}" for number in range(12)]  # some in every partition of four and of six
@@ -93,10 +91,10 @@ async def refolded(site: Site) -> set[tuple[str, bytes]]:
 @pytest.mark.integration
 @pytest.mark.usefixtures("_all_is_stored")
 def test_cameras_go_on_where_they_were_in_partitions_that_did_not_exist(
-    stack: Stack, own_kafka: KafkaSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    new_site: NewSite, own_kafka: KafkaSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The growth is interrupted when partitions and states are there but no marker is, and done again."""
-    site = Site(stack, own_kafka, tmp_path, cameras=0)
+    site = new_site(own_kafka, 0)
     site.cameras = CAMERAS
     send(site, 0)
     run_worker(site, "before")
@@ -111,7 +109,7 @@ def test_cameras_go_on_where_they_were_in_partitions_that_did_not_exist(
     assert workers.wait("forgetful") == REFUSED_TO_START
     assert "set AFORO_KAFKA__GROWN" in workers.log("forgetful").read_text()
 
-    site = Site(stack, grown, tmp_path, cameras=0)
+    site = new_site(grown, 0)
     site.cameras = CAMERAS
     send(site, FRAMES)
     assert all(site.ends(CAMERA_LOG).values()), "cameras are in every partition, the new ones too"
@@ -123,8 +121,8 @@ def test_cameras_go_on_where_they_were_in_partitions_that_did_not_exist(
 @pytest.mark.integration
 @pytest.mark.full
 @pytest.mark.usefixtures("_all_is_stored")
-def test_a_log_that_lost_its_end_goes_on_in_a_new_epoch(stack: Stack, new_kafka: KafkaSettings, tmp_path: Path) -> None:
-    site = Site(stack, new_kafka, tmp_path, cameras=0)
+def test_a_log_that_lost_its_end_goes_on_in_a_new_epoch(new_kafka: KafkaSettings, new_site: NewSite) -> None:
+    site = new_site(new_kafka, 0)
     site.cameras = CAMERAS
     send(site, 0)
     run_worker(site, "before")
@@ -168,11 +166,11 @@ def assert_nothing_lost_or_doubled(site: Site, rounds: int) -> None:
 
 @pytest.mark.integration
 def test_what_is_not_at_rest_does_not_grow_and_takes_records_as_before(
-    stack: Stack, own_kafka: KafkaSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    new_site: NewSite, own_kafka: KafkaSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Readers, "lag", lambda _: Lag(1, 0))
-    site = Site(stack, own_kafka, tmp_path, cameras=1)
-    with site.reader, pytest.raises(NotAtRestError, match="1 records are not folded"):
+    site = new_site(own_kafka, 1)
+    with pytest.raises(NotAtRestError, match="1 records are not folded"):
         grow(own_kafka, site.wire, NO_DATABASE, 8, print)
     send(site, 0)
 

@@ -7,7 +7,7 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from schemas.events import DefineZones, Zone
-from schemas.topics import CAMERA_LOG, CAMERA_SNAPSHOTS, CAMERAS_CHANGELOG
+from schemas.topics import CAMERA_EVENTS, CAMERA_LOG, CAMERA_SNAPSHOTS, CAMERAS_CHANGELOG
 from stream_processors.agents.camera_fold import CameraFold
 from stream_processors.runtime import changelog
 from stream_processors.runtime.partitioning import Partitioning
@@ -201,6 +201,15 @@ def test_what_was_refused_is_not_judged_again(broker: MemoryBroker, worker: Work
     worker.reached = dict.fromkeys(worker.reached, 50)
     assert_recovered(broker, trusting, worker)
     assert worker.states[b"c2"].camera.zones.layout.revision == 0
+
+
+def test_what_was_refused_is_found_when_the_brokers_clock_was_set_back_before_it_was_said(
+    broker: MemoryBroker, worker: Worker
+) -> None:
+    broker.topics[CAMERA_EVENTS] = [
+        replace(each, appended_at=each.appended_at - 3_600_000) for each in broker.topics[CAMERA_EVENTS]
+    ]
+    test_what_was_refused_is_not_judged_again(broker, worker)
 
 
 class AllTrusting:

@@ -3,7 +3,6 @@
 import struct
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer
@@ -20,7 +19,7 @@ from tests.projections.letters import Letters
 from tests.projections.samples import NOON, at, track_ended
 from tests.runtime.logs import frame
 from tests.runtime.registries import Node, second_node
-from tests.runtime.running import Site, until
+from tests.runtime.running import NewSite, Site, until
 from tests.schemas.next_release import encode_next
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics_exist")]
@@ -29,10 +28,8 @@ NOBODYS = struct.pack(">bI", 0, 2_000_000_000) + b"body"
 
 
 @pytest.fixture
-def site(stack: Stack, kafka: KafkaSettings, tmp_path: Path) -> Iterator[Site]:
-    site = Site(stack, kafka, tmp_path, cameras=1)
-    with site.reader:
-        yield site
+def site(new_site: NewSite, kafka: KafkaSettings) -> Site:
+    return new_site(kafka, 1)
 
 
 @pytest.fixture(scope="module")

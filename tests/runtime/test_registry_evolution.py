@@ -2,7 +2,6 @@
 
 import struct
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from schemas.topics import CAMERA_LOG, TRACKS
 from schemas.wire import schema_text, to_avro
 from stream_processors.agents.camera_fold import CameraFold
 from tests.runtime.logs import frame
-from tests.runtime.running import DERIVED, Site, until
+from tests.runtime.running import DERIVED, NewSite, Site, until
 from tests.schemas.next_release import copy_of_next, encode_next, next_id
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics_exist")]
@@ -27,10 +26,8 @@ SUBJECT = subject_of("TracksObserved")
 
 
 @pytest.fixture
-def site(stack: Stack, kafka: KafkaSettings, tmp_path: Path) -> Iterator[Site]:
-    site = Site(stack, kafka, tmp_path, cameras=2)
-    with site.reader:
-        yield site
+def site(new_site: NewSite, kafka: KafkaSettings) -> Site:
+    return new_site(kafka, 2)
 
 
 def send(site: Site, first: int, newer: HttpRegistry | None = None) -> None:

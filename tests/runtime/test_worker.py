@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -20,16 +20,15 @@ from stream_processors.runtime.exits import REFUSED_TO_START, STOOD_STILL
 from stream_processors.runtime.faust_app import SESSION_TIMEOUT_S
 from stream_processors.runtime.messages import Outgoing
 from stream_processors.runtime.outbox import Outbox
-from tests.runtime.running import Site, feeding, moving, until
+from tests.runtime.running import NewSite, Site, feeding, moving, until
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics_exist")]
 
 
 @pytest.fixture
-def site(stack: Stack, kafka: KafkaSettings, tmp_path: Path) -> Iterator[Site]:
-    site = Site(stack, kafka, tmp_path, cameras=6)
-    with site.reader:
-        yield site
+def site(new_site: NewSite, new_kafka: KafkaSettings) -> Site:
+    """On a broker of its own: workers fold all that its log holds."""
+    return new_site(new_kafka, 6)
 
 
 def test_a_worker_that_was_frozen_while_another_took_over_harms_nothing_and_a_stop_under_load_is_orderly(
@@ -60,9 +59,9 @@ def test_a_worker_that_was_frozen_while_another_took_over_harms_nothing_and_a_st
 
 
 def test_a_changelog_of_newer_code_is_refused_in_one_line_and_left_as_it_is(
-    stack: Stack, own_kafka: KafkaSettings, tmp_path: Path
+    new_site: NewSite, own_kafka: KafkaSettings
 ) -> None:
-    site = Site(stack, own_kafka, tmp_path, cameras=1)
+    site = new_site(own_kafka, 1)
     newer = Outgoing(CAMERAS_CHANGELOG, b"camera", msgspec.msgpack.encode([99, 0]))
     asyncio.run(Outbox(own_kafka).write([(0, newer)]))
     workers = site.children()
@@ -72,8 +71,7 @@ def test_a_changelog_of_newer_code_is_refused_in_one_line_and_left_as_it_is(
     (told,) = [line for line in lines if "refused to start" in line]
     assert "format 99, newer than this code" in told
     assert "Traceback" not in "\n".join(lines)
-    with site.reader:
-        assert sum(site.ends(CAMERAS_CHANGELOG).values()) == 1
+    assert sum(site.ends(CAMERAS_CHANGELOG).values()) == 1
 
 
 def test_topics_of_another_partition_count_are_refused_in_one_line(site: Site) -> None:
@@ -81,6 +79,15 @@ def test_topics_of_another_partition_count_are_refused_in_one_line(site: Site) -
     workers.start("other", "process", "cameras")
     assert workers.wait("other") == REFUSED_TO_START
     assert "set AFORO_KAFKA__PARTITIONS=4" in workers.log("other").read_text()
+
+
+def test_processes_of_a_test_end_with_it_however_it_ends(stack: Stack, kafka: KafkaSettings, tmp_path: Path) -> None:
+    with suppress(InterruptedError), Site(stack, kafka, tmp_path, 1) as site:
+        frozen = site.children().start("frozen", "process", "cameras")
+        os.kill(frozen, signal.SIGSTOP)
+        raise InterruptedError
+    with pytest.raises(ProcessLookupError):
+        os.kill(frozen, 0)
 
 
 def test_a_supervised_worker_that_is_killed_is_back_without_a_rebalance(site: Site) -> None:
@@ -112,7 +119,7 @@ def assigned(site: Site) -> dict[str, set[int]]:
     (group,) = described.describe_consumer_groups([APP]).values()
     try:
         found = group.result(15).members
-    except KafkaException:
+    except (KafkaException, TimeoutError):
         return {}
     return {each.group_instance_id: {place.partition for place in each.assignment.topic_partitions} for each in found}
 
