@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup lock format lint types test test-full chaos demo up down docs bench bench-edge check
+.PHONY: help setup lock format lint types test test-full chaos demo up down docs bench bench-api bench-edge check
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -59,6 +59,9 @@ docs: setup ## Write the documents that are made from the code
 
 bench: setup ## Measure, and print the figures
 	$(BIN)/python -m benchmarks
+
+bench-api: setup ## Measure what queries and subscribers cost the API
+	$(BIN)/python -m benchmarks api
 
 bench-edge: setup ## Measure the edge with eight cameras for MINUTES=10, then what it takes to recover
 	$(BIN)/python -m benchmarks.edge --minutes $(MINUTES)

@@ -5,9 +5,11 @@ import time
 import click
 from rich.table import Table
 
+from aforo.commands.access import access
 from aforo.commands.dead_letters import dead_letters
 from aforo.commands.edge import edge
 from aforo.commands.export import export
+from aforo.commands.keys import keys
 from aforo.commands.partitions import partitions
 from aforo.commands.process import process
 from aforo.commands.rebuild import rebuild
@@ -97,7 +99,7 @@ def demo(settings: Settings, *, seconds: int | None) -> None:
     console.print("everything flowed")
 
 
-for command in (status, dead_letters, edge, process, partitions, replay, verify, export, rebuild):
+for command in (access, keys, status, dead_letters, edge, process, partitions, replay, verify, export, rebuild):
     main.add_command(command)
 for command in REPLAY_RUNS:
     replay.add_command(command)

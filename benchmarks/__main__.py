@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import backlog, detector, fold, fold_growth, fold_memory, latency, soak
+from benchmarks import api, api_streams, backlog, detector, fold, fold_growth, fold_memory, latency, soak
 from infra.local.footage import vtest
 from infra.local.settings import LocalSettings
 
@@ -15,7 +15,7 @@ OTHERS = """
 More, each with its own --help or docstring:
   python -m benchmarks.tracking --data DIR --output DIR   accuracy and speed on MOTChallenge data
   python -m benchmarks.projector DATABASE_URL             positions a second into an empty, migrated database
-  python -m benchmarks.api                                CPU of the hot GraphQL queries
+  python -m benchmarks.api_queries DATABASE_URL           hot queries over a year of a site, which it makes first
   python -m benchmarks latency [--seconds 60]             camera log to tracks through the real cameras app, p50 and p99
   python -m benchmarks backlog [--minutes 1]              how fast a worker drains what was queued
   python -m benchmarks soak [--minutes 30]                memory of the processes, minute by minute, and its slope
@@ -36,7 +36,13 @@ def _fold() -> None:
     fold_memory.main([])
 
 
-PARTS: dict[str, Callable[[], None]] = {"detector": _detector, "fold": _fold}
+def _api() -> None:
+    print("API")
+    api.main()
+    api_streams.main()
+
+
+PARTS: dict[str, Callable[[], None]] = {"detector": _detector, "fold": _fold, "api": _api}
 WITH_SERVERS: dict[str, Callable[[Sequence[str]], None]] = {
     "backlog": backlog.main,
     "latency": latency.main,

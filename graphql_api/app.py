@@ -5,24 +5,30 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from graphql_api import problems
+from graphql_api.access.gate import Gate
 from graphql_api.commands import Commands, KafkaCommandLog
 from graphql_api.context import Services
 from graphql_api.database import Database
-from graphql_api.feed import Arrival, Feed, FeedListener
+from graphql_api.feed import Arrival, Bounds, Feed, FeedListener
 from graphql_api.health import health_router
-from graphql_api.live import Frame, Live, RingEntry
+from graphql_api.limits.body import BodyLimit
+from graphql_api.live import Live
 from graphql_api.rest import rest_router
+from graphql_api.rest_exports import exports_router
+from graphql_api.rest_facts import facts_router
+from graphql_api.rest_guard import guarded
 from graphql_api.rest_replay_runs import replay_runs_router
+from graphql_api.rest_session import session_router
 from graphql_api.router import graphql_routers
 from graphql_api.schema import api_schema
 from graphql_api.settings import ApiSettings
-from schemas.events import LineCrossed, TracksObserved, ZoneEntered, ZoneExited
 from schemas.registry import SchemaRegistry
 from schemas.settings import KafkaSettings
 from schemas.signing import Signer
+from schemas.topics import CAMERA_EVENTS
 from schemas.wire import Wire
 
 
@@ -36,7 +42,7 @@ def create_app(
     services = Services(
         settings=settings,
         database=database,
-        live=Live(settings.visit_ring_size),
+        live=Live(settings.visit_ring_size, [len(ends) for ends in kafka.grown]),
         commands=Commands(command_log, database, settings.command_timeout_s),
     )
 
@@ -45,9 +51,11 @@ def create_app(
         del app
         feed = Feed(kafka, wire, settings.visit_ring_size, _listener(services, asyncio.get_running_loop()))
         feed.start()
+        first = asyncio.create_task(services.access.sign_in.bootstrap_when_it_can())
         try:
             yield
         finally:
+            first.cancel()
             await asyncio.to_thread(feed.stop)
             await asyncio.to_thread(command_log.close)
             database.close()
@@ -65,34 +73,25 @@ def assemble(
         title="Aforo", version="1", lifespan=life, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
     )
     problems.install(app)
+    app.add_middleware(Gate, access=services.access)
+    app.add_middleware(BodyLimit, max_bytes=services.settings.max_body_bytes)
     for router in (
         *graphql_routers(api_schema(), services),
-        rest_router(services),
-        replay_runs_router(services),
+        session_router(services),
         health_router(services, ask_kafka),
     ):
         app.include_router(router)
+    for guarded_router in (rest_router, facts_router, exports_router, replay_runs_router):
+        app.include_router(guarded_router(services), dependencies=[Depends(guarded(services))])
     return app
 
 
 def take(services: Services, arrivals: Sequence[Arrival]) -> None:
-    """Give each record of the live topics to the part that keeps it; what is restated is history, not news."""
+    """Give each record of the live topics to the parts that keep or await it."""
     for arrival in arrivals:
-        match arrival.event:
-            case TracksObserved(restatement=0) as tracks:
-                services.live.frames.put(Frame(tracks, detector_ms(arrival.headers)))
-            case ZoneEntered(restatement=0) | ZoneExited(restatement=0) | LineCrossed(restatement=0) as event:
-                services.live.visits.put(RingEntry(arrival.partition, arrival.offset, event))
-            case event:
-                services.commands.heard(event)
-
-
-def detector_ms(headers: Mapping[str, bytes]) -> float | None:
-    """What the header `detector-ms` says; None when it is missing or no number."""
-    try:
-        return float(headers["detector-ms"])
-    except (KeyError, ValueError):
-        return None
+        services.live.take(arrival)
+        if arrival.topic == CAMERA_EVENTS and arrival.event is not None:
+            services.commands.heard(arrival.event)
 
 
 def serve(app: FastAPI, settings: ApiSettings) -> None:
@@ -108,6 +107,8 @@ def server_config(app: FastAPI, settings: ApiSettings) -> uvicorn.Config:
         port=settings.port,
         ws="websockets-sansio",
         ws_per_message_deflate=False,
+        ws_max_size=settings.max_body_bytes,
+        limit_concurrency=settings.max_connections,
         access_log=False,
         log_config=None,
         timeout_graceful_shutdown=5,
@@ -115,8 +116,8 @@ def server_config(app: FastAPI, settings: ApiSettings) -> uvicorn.Config:
 
 
 def _listener(services: Services, loop: asyncio.AbstractEventLoop) -> FeedListener:
-    def began(offsets: Mapping[int, int]) -> None:
-        loop.call_soon_threadsafe(services.live.visits.begin, offsets)
+    def began(bounds: Mapping[str, Bounds]) -> None:
+        loop.call_soon_threadsafe(services.live.begin, bounds)
 
     def arrived(arrivals: Sequence[Arrival]) -> None:
         loop.call_soon_threadsafe(take, services, arrivals)

@@ -6,7 +6,7 @@ from enum import StrEnum
 import strawberry
 from sqlalchemy import RowMapping
 
-from graphql_api.context import Info
+from graphql_api.context import Context, Info
 from graphql_api.described import output, resolved
 from graphql_api.nodes import KeyedNode
 from graphql_api.pagination import DEFAULT_FIRST, Connection, Keyset, checked_first
@@ -77,8 +77,7 @@ class Camera(KeyedNode):
     @classmethod
     async def by_key(cls, info: Info, key: str) -> "Camera | None":
         """The camera with this id."""
-        row = await info.context.cameras.load(key)
-        return camera_of(row) if row else None
+        return await one_camera(info.context, key)
 
     @resolved
     async def site(self, info: Info) -> Site | None:
@@ -109,10 +108,16 @@ def camera_of(row: RowMapping) -> Camera:
     )
 
 
-async def camera_page(info: Info, site_id: str | None, first: int, after: str | None) -> Connection[Camera]:
+async def one_camera(context: Context, camera_id: str) -> Camera | None:
+    """The camera with this id."""
+    row = await context.cameras.load(camera_id)
+    return camera_of(row) if row else None
+
+
+async def camera_page(context: Context, site_id: str | None, first: int, after: str | None) -> Connection[Camera]:
     """A page of the cameras of a site, or of all."""
     limit = checked_first(first) + 1
-    found = await info.context.services.database.run(cameras_page, site_id, CAMERAS.after(after), limit)
+    found = await context.services.database.run(cameras_page, site_id, CAMERAS.after(after), limit)
     return CAMERAS.page(found, [camera_of(row) for row in found], first, after)
 
 
@@ -123,12 +128,11 @@ class CameraQuery:
     @resolved
     async def camera(self, info: Info, camera_id: strawberry.ID) -> Camera | None:
         """The camera with this id."""
-        row = await info.context.cameras.load(camera_id)
-        return camera_of(row) if row else None
+        return await one_camera(info.context, camera_id)
 
     @resolved
     async def cameras(
         self, info: Info, site_id: strawberry.ID | None = None, first: int = DEFAULT_FIRST, after: str | None = None
     ) -> Connection[Camera]:
         """The cameras of a site, or of all, by id."""
-        return await camera_page(info, site_id, first, after)
+        return await camera_page(info.context, site_id, first, after)

@@ -1,13 +1,14 @@
 """Commands to cameras: signed, appended to the camera's log, and answered by what the fold then says.
 
-A command id that was answered before gets the same answer again, from memory or from the database, and is not sent.
+A command id that was answered before gets the same answer again, from memory or from the database, and is not sent. What
+was accepted stands in the answer, so an id that is used again for something else is found out by any process.
 """
 
 import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
 from time import monotonic, time
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 import structlog
@@ -18,15 +19,30 @@ from graphql_api.errors import QueryTimeoutError, ServiceUnavailableError
 from graphql_api.metrics import COMMAND_SECONDS
 from graphql_api.sql.commands import outcome
 from graphql_api.wakeup import Wakeup
-from schemas.events import RECORDS, CameraConfigured, Command, CommandRefused, Event, RecordRefused, ZonesDefined
+from schemas.events import (
+    RECORDS,
+    CameraConfigured,
+    Command,
+    CommandRefused,
+    ConfigureCamera,
+    DefineZones,
+    Event,
+    RecordRefused,
+    ZonesDefined,
+)
 from schemas.registry import RegistryUnavailableError
 from schemas.settings import KafkaSettings
 from schemas.signing import VALID_FOR_MS, Signer
 from schemas.topics import CAMERA_LOG
 from schemas.wire import Wire
 
-Answer = ZonesDefined | CameraConfigured | CommandRefused | RecordRefused
+Accepted = ZonesDefined | CameraConfigured
+Answer = Accepted | CommandRefused | RecordRefused
 _KEPT = 1_000
+_ACCEPTED_AS: dict[type[Command], type[Accepted]] = {DefineZones: ZonesDefined, ConfigureCamera: CameraConfigured}
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 log = structlog.get_logger()
 
@@ -37,6 +53,11 @@ class Appended:
 
     partition: int
     offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommandIdReused:
+    """The id belongs to another command to the same camera; this one was not carried out."""
 
 
 class CommandLog(Protocol):
@@ -106,6 +127,7 @@ class Commands:
         self._database = database
         self._timeout_s = timeout_s
         self._answers: OrderedDict[tuple[str, str | Appended], Answer] = OrderedDict()
+        self._asked: OrderedDict[tuple[str, str], Command] = OrderedDict()
         self._wakeup = Wakeup()
 
     def heard(self, event: Event) -> None:
@@ -122,16 +144,27 @@ class Commands:
             self._answers.popitem(last=False)
         self._wakeup.notify()
 
-    async def issue(self, command: Command) -> Answer | None:
+    async def issue(self, command: Command) -> Answer | CommandIdReused | None:
         """The camera's answer to `command`; None when there was none in time, and it may still be carried out.
 
         Raises:
             ServiceUnavailableError: the command was certainly not sent.
         """
         began = monotonic()
-        answer = await self._known(command) or await self._sent(command) or await self._known(command)
+        answer = await self._outcome(command)
         COMMAND_SECONDS.labels(type(command).__name__, type(answer).__name__).observe(monotonic() - began)
         return answer
+
+    async def _outcome(self, command: Command) -> Answer | CommandIdReused | None:
+        key = (command.camera_id, command.command_id)
+        if not _same(_remember(self._asked, key, command), command):
+            return CommandIdReused()
+        try:
+            answer = await self._known(command) or await self._sent(command) or await self._known(command)
+        except ServiceUnavailableError:
+            self._asked.pop(key, None)  # it was not sent, so its id is free
+            raise
+        return answer if answer is None or answers(answer, command) else CommandIdReused()
 
     async def _known(self, command: Command) -> Answer | None:
         answer = self._answers.get((command.camera_id, command.command_id))
@@ -162,6 +195,36 @@ class Commands:
                 if answer := self._answers.get((command.camera_id, key)):
                     return answer
             await self._wakeup.wait()
+
+
+def answers(answer: Answer, command: Command) -> bool:
+    """Whether it is this command that was answered, and not another one of the same id; a refusal names the kind only."""
+    match answer:
+        case RecordRefused():
+            return True
+        case CommandRefused():
+            return answer.command == type(command).__name__
+    if not isinstance(answer, _ACCEPTED_AS[type(command)]):
+        return False
+    agreed = all(getattr(answer, name) == getattr(command, name) for name in _content(command))
+    return agreed and command.expected_revision in {None, answer.revision - 1}
+
+
+def _same(one: Command, other: Command) -> bool:
+    """Whether two commands of one id ask for the same, whoever issued them."""
+    return msgspec.structs.replace(one, issued_by=other.issued_by) == other
+
+
+def _content(command: Command) -> list[str]:
+    return [name for name in command.__struct_fields__ if name not in Command.__struct_fields__]
+
+
+def _remember(memory: OrderedDict[K, V], key: K, value: V) -> V:
+    """What the memory holds under `key`: what was there, else `value`; the oldest are forgotten."""
+    kept = memory.setdefault(key, value)
+    if len(memory) > _KEPT:
+        memory.popitem(last=False)
+    return kept
 
 
 def _restored(record: str, body: dict[str, object]) -> Answer:

@@ -2,20 +2,24 @@
 
 import dataclasses
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import strawberry
 
-from graphql_api.commands import Answer
+from graphql_api.commands import Answer, CommandIdReused
 from graphql_api.context import Info
 from graphql_api.described import command, output, payload
+from graphql_api.positions import position_token
 from graphql_api.scalars import moment_of
 from graphql_api.user_errors import UserError, exposed, malformed, user_errors
-from graphql_api.visit_stream import position_text
 from graphql_api.zones import Anchor, Line, Point, Zone, ZoneKind, ZoneSet, points_of
 from schemas import events
 from schemas.events import CameraConfigured, ConfigureCamera, DefineZones, ZonesDefined
+
+_POSITION = "Of the answer; a read that sends it in the header X-Min-Position waits until it can show what was changed."
+
+_Wanted = TypeVar("_Wanted", DefineZones, ConfigureCamera)
 
 
 @payload
@@ -89,7 +93,7 @@ class ZonesDefinePayload:
     """What the camera answered: its zones now, or what to mend."""
 
     zone_set: ZoneSet | None = None
-    position: str | None = strawberry.field(default=None, description="Of the answer in the camera's log.")
+    position: str | None = strawberry.field(default=None, description=_POSITION)
     current_revision: int | None = strawberry.field(default=None, description="The revision that is in force.")
     user_errors: list[UserError]
 
@@ -116,7 +120,7 @@ class CameraConfigurePayload:
     """What the camera answered: its settings now, or what to mend."""
 
     settings: CameraSettings | None = None
-    position: str | None = strawberry.field(default=None, description="Of the answer in the camera's log.")
+    position: str | None = strawberry.field(default=None, description=_POSITION)
     current_revision: int | None = strawberry.field(default=None, description="The revision that is in force.")
     user_errors: list[UserError]
 
@@ -152,6 +156,11 @@ def zones_defined(answer: ZonesDefined) -> ZoneSet:
     )
 
 
+def _issued(info: Info, wanted: _Wanted) -> _Wanted:
+    """The command with its sender's pseudonym."""
+    return msgspec.structs.replace(wanted, issued_by=info.context.principal.user_id)
+
+
 def _settings(answer: CameraConfigured) -> CameraSettings:
     fields = {each.name: getattr(answer, each.name) for each in dataclasses.fields(CameraSettings)}
     return CameraSettings(**fields | {"masks": [points_of(mask) for mask in answer.masks]})
@@ -168,12 +177,20 @@ def _fields(part: events.Zone | events.Line, points: str) -> dict[str, Any]:
     return fields | {points: points_of(fields[points])}
 
 
-def _position(answer: Answer | None) -> str | None:
-    return None if answer is None else position_text(answer.position)
+def _position(answer: Answer | CommandIdReused | None) -> str | None:
+    match answer:
+        case None | CommandIdReused():
+            return None
+        case _:
+            return position_token(answer.camera_id, answer.position)
 
 
-def _revision(answer: Answer | None) -> int | None:
-    return None if answer is None or isinstance(answer, events.RecordRefused) else answer.revision
+def _revision(answer: Answer | CommandIdReused | None) -> int | None:
+    match answer:
+        case ZonesDefined() | CameraConfigured() | events.CommandRefused():
+            return answer.revision
+        case _:
+            return None
 
 
 @strawberry.type
@@ -190,10 +207,11 @@ class ConfigurationMutation:
     ) -> ZonesDefinePayload:
         """Give a camera these zones and lines from its next frame on.
 
-        `commandId` is yours (a UUID): sent again, it is answered again and carried out once. With `ifRevision` the
+        `commandId` is yours (a UUID): sent again, it is answered again and carried out once; sent with other content, it is
+        refused (COMMAND_ID_REUSED). With `ifRevision` the
         camera refuses when another revision is in force.
         """
-        wanted = define_zones(input, if_revision, command_id)
+        wanted = _issued(info, define_zones(input, if_revision, command_id))
         if faults := malformed(wanted):
             return ZonesDefinePayload(user_errors=faults)
         answer = await info.context.services.commands.issue(wanted)
@@ -213,7 +231,7 @@ class ConfigurationMutation:
         if_revision: int | None = None,
     ) -> CameraConfigurePayload:
         """Fold a camera with these settings from its next frame on; `commandId` and `ifRevision` as for zonesDefine."""
-        wanted = configure_camera(input, if_revision, command_id)
+        wanted = _issued(info, configure_camera(input, if_revision, command_id))
         if faults := [*malformed(wanted), *exposed(wanted)]:
             return CameraConfigurePayload(user_errors=faults)
         answer = await info.context.services.commands.issue(wanted)

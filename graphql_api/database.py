@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, create_engine, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from graphql_api.errors import QueryTimeoutError, ServiceUnavailableError
+from graphql_api.errors import ApiError, BadInputError, QueryTimeoutError, ServiceUnavailableError
 from graphql_api.metrics import DATABASE_ERRORS
 from graphql_api.settings import ApiSettings
 
@@ -22,6 +22,7 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 _QUERY_CANCELED = "57014"
+_DATA_EXCEPTION = "22"
 _UNDEFINED_TABLE = "42P01"
 # Connection lost (no code), class 08, too many connections, and the server going down or coming up.
 _AWAY = (None, "53300", "57P01", "57P02", "57P03")
@@ -53,6 +54,10 @@ class Database:
             self._threads, partial(self._run, query, *args, **kwargs)
         )
 
+    def now(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The answer of `query`, for who has no event loop; blocks, and errors as `ReadModel.run` says."""
+        return self._run(query, *args, **kwargs)
+
     def close(self) -> None:
         """Let go of the threads and connections."""
         self._threads.shutdown(wait=True, cancel_futures=True)
@@ -62,6 +67,8 @@ class Database:
         try:
             with self._engine.connect() as connection:
                 return query(connection, *args, **kwargs)
+        except ValueError as error:  # the driver's, about text that PostgreSQL cannot hold
+            raise BadInputError("Text must not hold the character U+0000, nor half a surrogate pair.") from error
         except SQLAlchemyError as error:
             known = _known(error)
             if known is None:
@@ -86,7 +93,7 @@ def _engine(url: str, settings: ApiSettings) -> Engine:
     )
 
 
-def _known(error: SQLAlchemyError) -> ServiceUnavailableError | QueryTimeoutError | None:
+def _known(error: SQLAlchemyError) -> ApiError | None:
     if isinstance(error, PoolTimeoutError):
         return ServiceUnavailableError("The database is busy: no connection became free. Try again later.")
     code = getattr(getattr(error, "orig", None), "pgcode", "")
@@ -94,6 +101,8 @@ def _known(error: SQLAlchemyError) -> ServiceUnavailableError | QueryTimeoutErro
         return QueryTimeoutError("The query took too long. Ask for a shorter range or fewer cameras.")
     if code == _UNDEFINED_TABLE:
         return ServiceUnavailableError("The database is not migrated yet. Run the migrations, then try again.")
+    if str(code).startswith(_DATA_EXCEPTION):
+        return BadInputError("A value is beyond what the database can hold. Take a smaller one.")
     if isinstance(error, DBAPIError) and (code in _AWAY or str(code).startswith("08")):
         return ServiceUnavailableError("The database is away. Try again later.")
     return None

@@ -12,10 +12,12 @@ from typing import Any
 import strawberry
 from sqlalchemy import RowMapping
 
+from graphql_api.access.groups import Row, withheld
 from graphql_api.as_of import RESTATED_AT, AsOf
 from graphql_api.context import Info, Services
 from graphql_api.described import output, resolved
 from graphql_api.errors import BadInputError, NotFoundError
+from graphql_api.selection import selects
 from graphql_api.sql.efficiency import EfficiencyQuery, cameras_asked, measures, watermark
 from graphql_api.sql.facts import Facts
 from graphql_api.sql.sites import calendar_starts, sites_by_id
@@ -80,7 +82,9 @@ class EfficiencySeries:
     coverage: list[float | None] = strawberry.field(
         description="Observed ÷ scheduled time of the cameras with zones. Scheduled are the shifts up to now."
     )
-    weak: list[bool] = strawberry.field(description="Coverage below 0.8 or unknown: do not rely on the numbers.")
+    weak: list[bool] = strawberry.field(
+        description="Coverage below 0.8 or unknown, or fewer than 0.8 frames a second: do not rely on the numbers."
+    )
     complete: list[bool] = strawberry.field(description="The bucket ends at or before the watermark: it is final.")
     work_ms: list[float | None] = strawberry.field(description="Exclusive person time in WORK zones.")
     present_ms: list[float | None] = strawberry.field(description="Exclusive person time in all zones.")
@@ -108,10 +112,60 @@ class Buckets:
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What the measures are computed from: which facts, and which shifts (None: the sites' own)."""
+    """What the measures are computed from: which facts, and which shifts (None: the sites' own).
+
+    Numbers about fewer than `group_of` persons are withheld.
+    """
 
     facts: Facts = AsOf.CURRENT
     shifts: Mapping[str, Any] | None = None
+    group_of: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The measures of some cameras as rows of the database, and what they were asked for."""
+
+    rows: Sequence[Row]
+    cameras: Sequence[RowMapping]
+    cut: Sequence[datetime]
+    wanted: Buckets
+    final_to: datetime | None
+    now: datetime
+
+    @property
+    def total(self) -> Row:
+        """All zones over the whole range."""
+        return next(row for row in self.rows if row["zone_id"] is None)
+
+    @property
+    def by_bucket(self) -> list[Row]:
+        """All zones by bucket."""
+        return [row for row in self.rows if row["zone_id"] is None and row["bucket"] != _TOTAL]
+
+    @property
+    def complete(self) -> list[bool]:
+        """Whether each bucket is final."""
+        return [self.final_to is not None and stop <= self.final_to for stop in self.cut[1:]]
+
+    @property
+    def revisions(self) -> list[CameraRevisions]:
+        """Which zone sets were in force."""
+        known = [row for row in self.cameras if row["has_zones"]]
+        return [CameraRevisions(camera_id=row["camera_id"], revisions=row["revisions"]) for row in known]
+
+    @property
+    def bucket(self) -> timedelta | None:
+        """The length of the buckets; None for calendar units."""
+        return None if self.wanted.calendar else self.wanted.length or HOUR
+
+    def zones(self) -> dict[tuple[str, str], list[Row | None]]:
+        """By camera and zone, its row over the whole range and those of the buckets; None where it has none."""
+        by_key = {
+            (row["camera_id"], row["zone_id"], row["bucket"]): row for row in self.rows if row["zone_id"] is not None
+        }
+        zones = [key[:2] for key in by_key if key[2] == _TOTAL]
+        return {zone: [by_key.get((*zone, bucket)) for bucket in range(_TOTAL, len(self.cut))] for zone in zones}
 
 
 async def efficiency_series(
@@ -122,7 +176,22 @@ async def efficiency_series(
     wanted: Buckets,
     *,
     basis: Basis = Basis(),
+    by_zone: bool = True,
 ) -> EfficiencySeries:
+    """The measures of a site's cameras, or of some cameras, in buckets, and of each zone; errors as `measured` says."""
+    return _series(await measured(services, site_id, camera_ids, span, wanted, basis=basis, by_zone=by_zone))
+
+
+async def measured(
+    services: Services,
+    site_id: str | None,
+    camera_ids: Sequence[str] | None,
+    span: TimeRange,
+    wanted: Buckets,
+    *,
+    basis: Basis = Basis(),
+    by_zone: bool = True,
+) -> Measured:
     """The measures of a site's cameras, or of some cameras, in buckets.
 
     Raises:
@@ -134,13 +203,18 @@ async def efficiency_series(
     zones, asked = await _cameras(services, site_id, camera_ids, minutes, basis.facts)
     if wanted.calendar:
         cut = [minutes.start, *await _calendar(services, wanted.calendar, zones, minutes), minutes.stop]
-    measured = [str(row["camera_id"]) for row in asked if row["has_zones"]]
-    final_to = await services.database.run(watermark, measured)
+    seen = [str(row["camera_id"]) for row in asked if row["has_zones"]]
+    final_to = await services.database.run(watermark, seen)
     query = EfficiencyQuery(
-        camera_ids=measured, edges=cut, now=floor_minute(now), facts=basis.facts, shifts=basis.shifts
+        camera_ids=seen,
+        edges=cut,
+        now=floor_minute(now),
+        facts=basis.facts,
+        shifts=basis.shifts,
+        by_zone=by_zone or basis.group_of > 1,  # groups are judged zone by zone
     )
     rows = await services.database.run(measures, query)
-    return _series(rows, asked, cut, wanted, final_to=final_to, now=now)
+    return Measured(withheld(rows, basis.group_of), asked, cut, wanted, final_to, now)
 
 
 def _cut(span: TimeRange, wanted: Buckets) -> list[datetime]:
@@ -175,57 +249,39 @@ async def _cameras(
     return {str(row["time_zone"]) for row in [*sites, *found]} or {"UTC"}, found
 
 
-def _series(
-    rows: Sequence[RowMapping],
-    asked: Sequence[RowMapping],
-    cut: Sequence[datetime],
-    wanted: Buckets,
-    *,
-    final_to: datetime | None,
-    now: datetime,
-) -> EfficiencySeries:
-    total, *by_bucket = [row for row in rows if row["zone_id"] is None]
-    complete = [final_to is not None and stop <= final_to for stop in cut[1:]]
+def column(rows: Sequence[Row | None], name: str) -> list[Any]:
+    """One value of each row; None where there is no row."""
+    return [None if row is None else row[name] for row in rows]
+
+
+def _series(found: Measured) -> EfficiencySeries:
     names = ("efficiency", "utilisation", "capacity_use", "coverage", "weak",
              "work_ms", "present_ms", "observed_ms", "scheduled_ms", "restated_at")  # fmt: skip
     return EfficiencySeries(
-        t=list(cut[:-1]),
-        complete=complete,
-        **{name: [row[name] for row in by_bucket] for name in names},
-        total=EfficiencyTotal(complete=complete[-1], **{name: total[name] for name in names}),
-        zones=_zone_uses(rows, len(complete)),
-        zones_revisions=[
-            CameraRevisions(camera_id=row["camera_id"], revisions=row["revisions"]) for row in asked if row["has_zones"]
-        ],
-        bucket=None if wanted.calendar else wanted.length or HOUR,
-        calendar=wanted.calendar,
-        watermark=final_to,
-        as_of=now,
+        t=list(found.cut[:-1]),
+        complete=found.complete,
+        **{name: [row[name] for row in found.by_bucket] for name in names},
+        total=EfficiencyTotal(complete=found.complete[-1], **{name: found.total[name] for name in names}),
+        zones=[_zone_use(zone, rows) for zone, rows in found.zones().items()],
+        zones_revisions=found.revisions,
+        bucket=found.bucket,
+        calendar=found.wanted.calendar,
+        watermark=found.final_to,
+        as_of=found.now,
     )
 
 
-def _zone_uses(rows: Sequence[RowMapping], length: int) -> list[ZoneUse]:
-    by_key = {(row["camera_id"], row["zone_id"], row["bucket"]): row for row in rows if row["zone_id"] is not None}
-    zones = [key[:2] for key in by_key if key[2] == _TOTAL]
-
-    def column(zone: tuple[str, str], name: str) -> list[float | None]:
-        found = [by_key.get((*zone, i)) for i in range(_TOTAL, length + 1)]
-        return [row[name] if row else None for row in found]
-
-    def use(zone: tuple[str, str]) -> ZoneUse:
-        (total_utilisation, *utilisation), (total_capacity_use, *capacity_use) = (
-            column(zone, name) for name in ("utilisation", "capacity_use")
-        )
-        return ZoneUse(
-            camera_id=strawberry.ID(zone[0]),
-            zone_id=strawberry.ID(zone[1]),
-            total_utilisation=total_utilisation,
-            total_capacity_use=total_capacity_use,
-            utilisation=utilisation,
-            capacity_use=capacity_use,
-        )
-
-    return [use(zone) for zone in zones]
+def _zone_use(zone: tuple[str, str], rows: Sequence[Row | None]) -> ZoneUse:
+    total_utilisation, *utilisation = column(rows, "utilisation")
+    total_capacity_use, *capacity_use = column(rows, "capacity_use")
+    return ZoneUse(
+        camera_id=strawberry.ID(zone[0]),
+        zone_id=strawberry.ID(zone[1]),
+        total_utilisation=total_utilisation,
+        total_capacity_use=total_capacity_use,
+        utilisation=utilisation,
+        capacity_use=capacity_use,
+    )
 
 
 @strawberry.type
@@ -250,4 +306,6 @@ class EfficiencyQueries:
         `calendar` on the site's clock.
         """
         services, buckets = info.context.services, Buckets(bucket, calendar)
-        return await efficiency_series(services, site_id, camera_ids, range, buckets, basis=Basis(as_of))
+        basis = Basis(as_of, group_of=info.context.group_of)
+        zones = selects(info, "zones")
+        return await efficiency_series(services, site_id, camera_ids, range, buckets, basis=basis, by_zone=zones)

@@ -6,8 +6,13 @@ ApiError
 │   ├── TooManyBucketsError    TOO_MANY_BUCKETS: take the bucket that is suggested
 │   ├── CursorInvalidError     CURSOR_INVALID: start over without the cursor
 │   └── CursorExpiredError     CURSOR_EXPIRED: read what was missed by query, then subscribe anew
+├── UnauthenticatedError       UNAUTHENTICATED: sign in, or send a key that holds
+├── ForbiddenError             FORBIDDEN: ask for a grant
+├── TooManyAttemptsError       TOO_MANY_ATTEMPTS: wait, then sign in
 ├── NotFoundError              NOT_FOUND
 ├── QueryTimeoutError          QUERY_TIMEOUT: ask for less
+├── ThrottledError             THROTTLED: wait for as long as it says
+├── PositionNotReachedError    POSITION_NOT_REACHED: the same request may succeed later
 └── ServiceUnavailableError    SERVICE_UNAVAILABLE: the same request may succeed later
 """
 
@@ -57,6 +62,27 @@ class CursorExpiredError(BadInputError):
     status = 410
 
 
+class UnauthenticatedError(ApiError):
+    """Nobody is known to be asking."""
+
+    code = "UNAUTHENTICATED"
+    status = 401
+
+
+class ForbiddenError(ApiError):
+    """Who asks is known and may not do this."""
+
+    code = "FORBIDDEN"
+    status = 403
+
+
+class TooManyAttemptsError(ApiError):
+    """Too many attempts to sign in failed."""
+
+    code = "TOO_MANY_ATTEMPTS"
+    status = 429
+
+
 class NotFoundError(ApiError):
     """Nothing has that id."""
 
@@ -68,6 +94,20 @@ class QueryTimeoutError(ApiError):
     """The database ended the query at its time limit."""
 
     code = "QUERY_TIMEOUT"
+    status = 503
+
+
+class ThrottledError(ApiError):
+    """The caller asked for too much in a short time."""
+
+    code = "THROTTLED"
+    status = 429
+
+
+class PositionNotReachedError(ApiError):
+    """The database does not hold yet what the caller wants to read."""
+
+    code = "POSITION_NOT_REACHED"
     status = 503
 
 

@@ -1,12 +1,13 @@
 """The thread that follows the live topics for this process and hands their records to the event loop.
 
-It reads every partition from now on (of zone-visits also what fits the ring), joins no group and commits nothing. While
+It reads every partition from now on (of event streams also what fits their rings), joins no group and commits nothing. While
 the broker or the registry is away it goes on trying; once it has positions it resumes from them, so nothing is skipped.
 """
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 from uuid import uuid4
 
 import structlog
@@ -22,27 +23,33 @@ _TIMEOUT_S = 3.0
 _RETRY_S = 1.0
 _POLL_S = 0.5
 _READ_AT_ONCE = 500
-_TOPICS = (TRACKS, ZONE_VISITS, CAMERA_EVENTS)
+_RINGS = (ZONE_VISITS, CAMERA_EVENTS)
+_TOPICS = (TRACKS, *_RINGS)
+
+Bounds: TypeAlias = Mapping[int, tuple[int, int]]
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A record of a live topic and where it stood."""
+    """A record of a live topic and where it stood; None where nobody can decode it."""
 
     topic: str
     partition: int
     offset: int
-    event: Event
+    event: Event | None
     headers: Mapping[str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class FeedListener:
-    """What the feed tells, each from its own thread: where the ring begins, records, and whether it is connected."""
+    """What the feed tells, each from its own thread: where rings begin, records, and whether it is connected.
 
-    began: Callable[[Mapping[int, int]], None]
+    `began` is given the bounds (next offset, end) of each partition of each topic that has a ring.
+    """
+
+    began: Callable[[Mapping[str, Bounds]], None]
     arrived: Callable[[Sequence[Arrival]], None]
     connected: Callable[[bool], None]
 
@@ -96,22 +103,25 @@ class Feed:
 
     def _follow(self, consumer: Consumer) -> None:
         if not self._positions:
-            self._positions = self._beginnings(consumer)
-            self._listener.began({p: offset for (topic, p), offset in self._positions.items() if topic == ZONE_VISITS})
+            bounds = self._bounds(consumer)
+            self._positions = {(topic, p): start for topic in bounds for p, (start, _) in bounds[topic].items()}
+            self._listener.began({topic: bounds[topic] for topic in _RINGS})
         consumer.assign([TopicPartition(topic, p, offset) for (topic, p), offset in self._positions.items()])
         consumer.list_topics(timeout=_TIMEOUT_S)
         self._found()
         while not self._stopping.is_set():
             self._take(consumer)
 
-    def _beginnings(self, consumer: Consumer) -> dict[tuple[str, int], int]:
+    def _bounds(self, consumer: Consumer) -> dict[str, dict[int, tuple[int, int]]]:
         known = consumer.list_topics(timeout=_TIMEOUT_S).topics
         missing = [topic for topic in _TOPICS if topic not in known]
         if missing:
             raise TopicsMissingError(f"topic {missing[0]} is not created yet")
-        partitions = [TopicPartition(topic, p) for topic in _TOPICS for p in known[topic].partitions]
         tail = self._tail // len(known[ZONE_VISITS].partitions)
-        return {(tp.topic, tp.partition): _beginning(consumer, tp, tail) for tp in partitions}
+        return {
+            topic: {p: _bound(consumer, TopicPartition(topic, p), tail) for p in known[topic].partitions}
+            for topic in _TOPICS
+        }
 
     def _take(self, consumer: Consumer) -> None:
         first = consumer.poll(_POLL_S)
@@ -122,11 +132,11 @@ class Feed:
         arrivals: list[Arrival] = []
         try:
             for message in [first, *consumer.consume(_READ_AT_ONCE, 0)]:
-                arrivals += self._read(message)
+                arrivals.append(self._read(message))  # noqa: PERF401 - what came before an error stays
         finally:
             self._listener.arrived(arrivals)  # what was read before an error counts: its positions have moved
 
-    def _read(self, message: Message) -> list[Arrival]:
+    def _read(self, message: Message) -> Arrival:
         error = message.error()
         if error is not None:
             raise KafkaException(error)
@@ -134,7 +144,7 @@ class Feed:
         event = self._decode(message)
         self._positions[topic, partition] = offset + 1
         FEED_RECORDS.labels(topic).inc()
-        return [Arrival(topic, partition, offset, event, dict(message.headers() or ()))] if event else []
+        return Arrival(topic, partition, offset, event, dict(message.headers() or ()))
 
     def _decode(self, message: Message) -> Event | None:
         try:
@@ -160,9 +170,9 @@ class Feed:
         self._stopping.wait(_RETRY_S)
 
 
-def _beginning(consumer: Consumer, partition: TopicPartition, tail: int) -> int:
+def _bound(consumer: Consumer, partition: TopicPartition, tail: int) -> tuple[int, int]:
     low, high = consumer.get_watermark_offsets(partition, timeout=_TIMEOUT_S)
-    return int(max(low, high - tail) if partition.topic == ZONE_VISITS else high)
+    return (max(low, high - tail) if partition.topic in _RINGS else high), high
 
 
 _FOLLOWER: dict[str, object] = {

@@ -1,23 +1,26 @@
-"""What is happening now, held in memory by the event loop: the newest frame of each camera, and the newest visits.
+"""What is happening now, held in memory by the event loop: the newest frame of each camera, and the newest events.
 
-Frames are a state: a reader gets the newest and misses those in between. Visits are events: a reader is a position in a
-shared ring and misses none, or is told. Nothing here knows Kafka clients or GraphQL.
+Frames are a state: a reader gets the newest and misses those in between. Events are a ring, and its readers miss none
+(`event_stream`). Nothing here knows Kafka clients or GraphQL.
 """
 
-from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from time import monotonic
+from typing import get_args
 from weakref import WeakValueDictionary
 
-from graphql_api.errors import CursorExpiredError, CursorInvalidError
-from graphql_api.pagination import decode_cursor, encode_cursor
+from graphql_api.event_stream import Source
+from graphql_api.feed import Arrival, Bounds
+from graphql_api.ring import Ring, RingEntry
+from graphql_api.sql import streams
+from graphql_api.stored_events import camera_event_of, visit_event_of
 from graphql_api.wakeup import Wakeup
-from schemas.events import LineCrossed, Position, TracksObserved, ZoneEntered, ZoneExited
-from schemas.topics import ZONE_VISITS, topics
+from schemas.events import CameraConfigured, CameraEvent, LineCrossed, TracksObserved, ZoneEntered, ZoneExited
+from schemas.topics import CAMERA_EVENTS, ZONE_VISITS, topics
 
 VisitEvent = ZoneEntered | ZoneExited | LineCrossed
-_READ_AT_ONCE = 500
+_CAMERA_EVENTS = get_args(CameraEvent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,117 +60,87 @@ class Frames:
         return frame
 
 
-@dataclass(frozen=True, slots=True)
-class RingEntry:
-    """An event and where it stands in its topic."""
+class CameraSites:
+    """The site of each camera, as the database had it, or as the feed has told since."""
 
-    partition: int
-    offset: int
-    event: VisitEvent
+    def __init__(self) -> None:
+        self._stored: Mapping[str, str] = {}
+        self._heard: dict[str, str] = {}
 
+    def heard(self, event: CameraConfigured) -> None:
+        """Take note of a camera's settings."""
+        self._heard[event.camera_id] = event.site_id
 
-class VisitRing:
-    """The newest records of the topic zone-visits, in the order they arrived.
+    def load(self, stored: Mapping[str, str]) -> None:
+        """Take what the database holds; what was heard is newer."""
+        self._stored = stored
 
-    A cursor is the offset to read next in every partition, so it outlives this process and fits any other.
-    """
-
-    def __init__(self, size: int) -> None:
-        self._entries: deque[RingEntry] = deque()
-        self._size = size
-        self._arrived = 0
-        self._floor: dict[int, int] = {}
-        self._next: dict[int, int] = {}
-        self._highest: dict[str, Position] = {}
-        self._wakeup = Wakeup()
-
-    def begin(self, offsets: Mapping[int, int]) -> None:
-        """Say where in each partition the ring begins; before this, readers wait."""
-        self._floor, self._next = dict(offsets), dict(offsets)
-        self._wakeup.notify()
-
-    def put(self, entry: RingEntry) -> None:
-        """Append the newest record, at the cost of the oldest; one that a crash had repeated is left out."""
-        self._next[entry.partition] = entry.offset + 1
-        if not self._is_new(entry.event):
-            return
-        if len(self._entries) == self._size:
-            oldest = self._entries.popleft()
-            self._floor[oldest.partition] = oldest.offset + 1
-        self._entries.append(entry)
-        self._arrived += 1
-        self._wakeup.notify()
-
-    async def follow(self, after: str | None) -> AsyncIterator[tuple[str, VisitEvent]]:
-        """Every record after the cursor (None: from now on) with the cursor that follows it, without end.
-
-        Raises:
-            CursorInvalidError: the cursor is not one of this stream.
-            CursorExpiredError: the ring no longer holds what follows it, or the reader fell that far behind.
-        """
-        positions = _positions(after)
-        while not self._next:
-            await self._wakeup.wait()
-        read = self._arrived if positions is None else self._resume(positions)
-        positions = dict(self._next if positions is None else positions)
-        while True:
-            for entry in self._since(read):
-                read += 1
-                if entry.offset >= positions[entry.partition]:
-                    positions[entry.partition] = entry.offset + 1
-                    yield _cursor(positions), entry.event
-            if read == self._arrived:
-                await self._wakeup.wait()
-
-    def _is_new(self, event: VisitEvent) -> bool:
-        highest = self._highest.get(event.camera_id)
-        if highest and event.position <= highest:
-            return False
-        self._highest[event.camera_id] = event.position
-        return True
-
-    def _resume(self, positions: Mapping[int, int]) -> int:
-        if positions.keys() != self._next.keys():
-            raise CursorInvalidError("The cursor belongs to a topic with other partitions. Subscribe without `after`.")
-        if any(positions[partition] < floor for partition, floor in self._floor.items()):
-            raise _expired()
-        return self._arrived - len(self._entries)
-
-    def _since(self, read: int) -> list[RingEntry]:
-        behind = self._arrived - read
-        if behind > len(self._entries):
-            raise _expired()
-        start = len(self._entries) - behind
-        return list(islice(self._entries, start, start + _READ_AT_ONCE))
+    def of(self, camera_id: str) -> str | None:
+        """The site of a camera; None: nothing is known of it."""
+        return self._heard.get(camera_id) or self._stored.get(camera_id)
 
 
 class Live:
-    """All that is live in one API process; `connected` says whether the topics are being followed."""
+    """All that is live in one API process.
 
-    def __init__(self, visit_ring_size: int) -> None:
+    `ring_size` is how many records of each event stream are kept, `grown` how many partitions the topics had before.
+    """
+
+    def __init__(self, ring_size: int, grown: Sequence[int] = ()) -> None:
         self.frames = Frames()
-        self.visits = VisitRing(visit_ring_size)
-        self.connected = False
+        self.sites = CameraSites()
+        self.visits: Source[VisitEvent] = Source(
+            "zoneVisits", topics()[ZONE_VISITS].epoch, Ring(ring_size), streams.VISITS, visit_event_of, grown
+        )
+        self.camera_events: Source[CameraEvent] = Source(
+            "cameraEvents",
+            topics()[CAMERA_EVENTS].epoch,
+            Ring(ring_size),
+            streams.CAMERA_EVENTS,
+            camera_event_of,
+            grown,
+        )
+        self._lost_at: float | None = monotonic()
+
+    @property
+    def connected(self) -> bool:
+        """Whether the topics are being followed."""
+        return self._lost_at is None
+
+    @connected.setter
+    def connected(self, now: bool) -> None:
+        self._lost_at = None if now else (self._lost_at or monotonic())
+
+    @property
+    def lag_ms(self) -> int:
+        """For how long nothing has been followed."""
+        return 0 if self._lost_at is None else round((monotonic() - self._lost_at) * 1000)
+
+    def begin(self, bounds: Mapping[str, Bounds]) -> None:
+        """Say from where to where the topics of event streams will be read first."""
+        self.visits.ring.begin(bounds[ZONE_VISITS])
+        self.camera_events.ring.begin(bounds[CAMERA_EVENTS])
+
+    def take(self, arrival: Arrival) -> None:
+        """Give a record to the part that keeps it; what is restated is history, not news."""
+        partition, offset = arrival.partition, arrival.offset
+        match arrival.event:
+            case TracksObserved(restatement=0) as tracks:
+                self.frames.put(Frame(tracks, detector_ms(arrival.headers)))
+            case ZoneEntered(restatement=0) | ZoneExited(restatement=0) | LineCrossed(restatement=0) as event:
+                self.visits.ring.put(RingEntry(partition, offset, event))
+            case event if arrival.topic == CAMERA_EVENTS and isinstance(event, _CAMERA_EVENTS):
+                if isinstance(event, CameraConfigured):
+                    self.sites.heard(event)
+                self.camera_events.ring.put(RingEntry(partition, offset, event))
+            case _ if arrival.topic in (ZONE_VISITS, CAMERA_EVENTS):
+                source = self.visits if arrival.topic == ZONE_VISITS else self.camera_events
+                source.ring.passed(partition, offset)
 
 
-def _cursor(positions: Mapping[int, int]) -> str:
-    return encode_cursor([ZONE_VISITS, topics()[ZONE_VISITS].epoch, sorted(positions.items())])
-
-
-def _positions(cursor: str | None) -> dict[int, int] | None:
-    if cursor is None:
+def detector_ms(headers: Mapping[str, bytes]) -> float | None:
+    """What the header `detector-ms` says; None when it is missing or no number."""
+    try:
+        return float(headers["detector-ms"])
+    except (KeyError, ValueError):
         return None
-    match decode_cursor(cursor):
-        case [str(topic), int(epoch), list(pairs)] if topic == ZONE_VISITS:
-            if epoch != topics()[ZONE_VISITS].epoch:
-                raise _expired()
-            if all(isinstance(pair, list) and [type(n) for n in pair] == [int, int] for pair in pairs):
-                return dict(pairs)
-    raise CursorInvalidError("The cursor is not one of this stream. Subscribe without `after`.")
-
-
-def _expired() -> CursorExpiredError:
-    return CursorExpiredError(
-        "The stream no longer holds what follows the cursor. Read what was missed with the query zoneVisits, "
-        "then subscribe without `after`."
-    )

@@ -12,7 +12,6 @@ from graphql_api.context import Info
 from graphql_api.described import output, stream
 from graphql_api.errors import BadInputError
 from graphql_api.live import Frame
-from graphql_api.metrics import SUBSCRIPTIONS
 from graphql_api.scalars import moment_of
 from schemas.events import TrackObservation
 
@@ -88,10 +87,11 @@ class LiveTracksSubscription:
         """STATE stream: the camera's newest frame first, then the newest at most `maxHz` times a second; no cursor."""
         if not 0 < max_hz <= MAX_HZ:
             raise BadInputError(f"`maxHz` must be above 0 and at most {MAX_HZ:g}, not {max_hz:g}.")
-        with SUBSCRIPTIONS.labels("liveTracks").track_inprogress():
-            frame = None
-            while True:
-                frame = await info.context.services.live.frames.after(camera_id, frame)
-                began = monotonic()
-                yield live_frame(frame)
-                await asyncio.sleep(max(0.0, began + 1 / max_hz - monotonic()))
+        sharing, frames = info.context.sharing, info.context.services.live.frames
+        frame = sharing.begin if isinstance(sharing.begin, Frame) else None
+        due = monotonic() + (1 / max_hz if frame else 0)
+        while True:
+            await asyncio.sleep(max(0.0, due - monotonic()))
+            frame = sharing.reached = await frames.after(camera_id, frame)
+            due = monotonic() + 1 / max_hz
+            yield live_frame(frame)

@@ -18,11 +18,10 @@ from graphql_api.shifts import faults as shift_faults
 from graphql_api.sql.cameras import cameras_by_id
 from graphql_api.sql.replay_runs import ADOPT, DROP, Request, RunRequest, ask, request_run
 from graphql_api.time_range import TimeRange, whole_minutes
-from graphql_api.user_errors import UserError, malformed
+from graphql_api.user_errors import UserError, command_id_reused, malformed
 from schemas.events import DefineZones
 
 INVALID_STATE = "INVALID_STATE"
-_REQUESTED_BY = "anonymous"  # until there is a log-in
 _ANY = strawberry.ID("any")  # stands for the name of a camera or site where it does not matter
 
 
@@ -64,7 +63,7 @@ class ReplayPayload:
     user_errors: list[UserError]
 
 
-async def start_run(services: Services, wanted: ReplayStartInput, command_id: str) -> ReplayPayload:
+async def start_run(services: Services, wanted: ReplayStartInput, command_id: str, requested_by: str) -> ReplayPayload:
     """Ask for a run, whose id is the command's; asked again, it is the same run."""
     faults = [*_faults(wanted, command_id, services.now()), *await _unknown_cameras(services, wanted)]
     if faults:
@@ -74,7 +73,7 @@ async def start_run(services: Services, wanted: ReplayStartInput, command_id: st
                   "judge_again": wanted.judge_again or None}  # fmt: skip
     request = RunRequest(
         run_id=command_id,
-        requested_by=_REQUESTED_BY,
+        requested_by=requested_by,
         cameras=wanted.camera_ids,
         start=minutes.start,
         stop=minutes.stop,
@@ -82,7 +81,8 @@ async def start_run(services: Services, wanted: ReplayStartInput, command_id: st
         parameters={name: value for name, value in parameters.items() if value is not None},
         shifts=_stored_shifts(wanted),
     )
-    return ReplayPayload(run=run_of(await services.database.run(request_run, request)), user_errors=[])
+    row = await services.database.run(request_run, request)
+    return ReplayPayload(run=run_of(row), user_errors=[] if request.asks_for(row) else [command_id_reused()])
 
 
 async def adopt_run(services: Services, run_id: str) -> ReplayPayload:
@@ -195,9 +195,9 @@ class ReplayMutation:
     ) -> ReplayPayload:
         """Process a range of history again; follow the run by its id, which is the `commandId` you give, a UUID.
 
-        Sent again, it is answered again and carried out once.
+        Sent again, it is answered again and carried out once; sent with other content, it is refused (COMMAND_ID_REUSED).
         """
-        return await start_run(info.context.services, input, command_id)
+        return await start_run(info.context.services, input, command_id, info.context.principal.user_id)
 
     @command
     async def replay_adopt(self, info: Info, run_id: strawberry.ID) -> ReplayPayload:

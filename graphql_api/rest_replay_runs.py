@@ -1,21 +1,22 @@
 """Replay runs over REST; the same functions answer as in GraphQL."""
 
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from graphql_api.context import Services
 from graphql_api.errors import NotFoundError
-from graphql_api.pagination import DEFAULT_FIRST, Connection
+from graphql_api.pagination import DEFAULT_FIRST
 from graphql_api.problems import problem
 from graphql_api.replay_difference import VisitChange, VisitDifference, ZoneHourDifference, hours_page, visits_page
 from graphql_api.replay_requests import INVALID_STATE, ReplayPayload, ReplayStartInput, adopt_run, drop_run, start_run
 from graphql_api.replay_runs import ReplayDifference, ReplayRun, run_of, runs_connection
 from graphql_api.rest_models import body_of, given, model_of
+from graphql_api.rest_parts import PROBLEM, PROBLEMS, After, First, admitted, next_page
 from graphql_api.sql.replay_runs import run_by_id
 
 _RUN = model_of(ReplayRun)
@@ -44,29 +45,23 @@ class ReplayDifferencePage(model_of(ReplayDifference)):  # type: ignore[misc]  #
     visits_after: str | None
 
 
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"description": meaning, "content": {"application/problem+json": {}}}
-    for status, meaning in {
-        400: "The request cannot be answered as it stands.",
-        404: "No such run, or none with results.",
-        409: "The run is in another state.",
-        422: "The request cannot be read or carried out; each fault is named.",
-        503: "A part is away; try again later.",
-    }.items()
+_PROBLEMS = PROBLEMS | {
+    409: {"description": "The run is in another state, or its id belongs to another run."} | PROBLEM
 }
-First = Annotated[int, Query(description="Of each list, 1 to 200.")]
-After = Annotated[str | None, Query(description="What an answer said in the field of this name.")]
+_CONFLICTS = {INVALID_STATE, "COMMAND_ID_REUSED"}
 
 
 def replay_runs_router(services: Services) -> APIRouter:
     """The routes under /api/v1/replay-runs."""
-    router = APIRouter(prefix="/api/v1/replay-runs", responses=_PROBLEMS)
+    router = APIRouter(
+        prefix="/api/v1/replay-runs", responses=_PROBLEMS, dependencies=[Depends(admitted(services, DEFAULT_FIRST))]
+    )
 
     @router.get("")
     async def replay_runs(first: First = DEFAULT_FIRST, after: After = None) -> ReplayRuns:
         """Every run, newest first."""
         page = await runs_connection(services, first, after)
-        return ReplayRuns(runs=[_RUN.model_validate(run) for run in page.nodes], after=_next(page))
+        return ReplayRuns(runs=[_RUN.model_validate(run) for run in page.nodes], after=next_page(page))
 
     @router.get("/{run_id}", response_model=_RUN)
     async def replay_run(run_id: str) -> BaseModel:
@@ -92,15 +87,16 @@ def replay_runs_router(services: Services) -> APIRouter:
             changes=found.changes,
             same_visits=found.same_visits,
             hours=hours.nodes,
-            hours_after=_next(hours),
+            hours_after=next_page(hours),
             visits=visits.nodes,
-            visits_after=_next(visits),
+            visits_after=next_page(visits),
         )
 
     @router.post("", status_code=HTTPStatus.ACCEPTED, response_model=_RUN)
-    async def replay_run_start(body: ReplayStart) -> Response:
+    async def replay_run_start(request: Request, body: ReplayStart) -> Response:
         """Process a range of history again; its id is your `command_id`. Sent again, it is carried out once."""
-        return _accepted(await start_run(services, given(ReplayStartInput, body), str(body.command_id)))
+        wanted = given(ReplayStartInput, body)
+        return _accepted(await start_run(services, wanted, str(body.command_id), request.state.principal.user_id))
 
     @router.post("/{run_id}/adopt", status_code=HTTPStatus.ACCEPTED, response_model=_RUN)
     async def replay_run_adopt(run_id: str) -> Response:
@@ -122,15 +118,10 @@ async def _run(services: Services, run_id: str) -> ReplayRun:
     return run_of(row)
 
 
-def _next(page: Connection[Any]) -> str | None:
-    """The cursor of the page after this one; None when it is the last."""
-    return page.page_info.end_cursor if page.page_info.has_next_page else None
-
-
 def _accepted(answer: ReplayPayload) -> Response:
     if not answer.user_errors:
         return JSONResponse(_RUN.model_validate(answer.run).model_dump(mode="json", by_alias=True), HTTPStatus.ACCEPTED)
     faults = [{"code": each.code, "message": each.message, "field": each.field} for each in answer.user_errors]
     codes = {each.code for each in answer.user_errors}
-    status = HTTPStatus.CONFLICT if codes == {INVALID_STATE} else HTTPStatus.UNPROCESSABLE_ENTITY
+    status = HTTPStatus.CONFLICT if codes <= _CONFLICTS else HTTPStatus.UNPROCESSABLE_ENTITY
     return problem(status, answer.user_errors[0].code, answer.user_errors[0].message, faults=faults)

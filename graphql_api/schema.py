@@ -15,19 +15,27 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types.execution import ExecutionContext, ExecutionResult
 from strawberry.types.graphql import OperationType
 
+from graphql_api.access.fields import guard
+from graphql_api.camera_event_stream import CameraEventSubscription
 from graphql_api.cameras import CameraQuery
 from graphql_api.configuration import ConfigurationMutation
 from graphql_api.efficiency import EfficiencyQueries
 from graphql_api.errors import ApiError
+from graphql_api.heat_map import HeatMapQuery
+from graphql_api.limits.operation import Limits
 from graphql_api.live_tracks import LiveTracksSubscription
 from graphql_api.metrics import OPERATION_ERRORS, OPERATION_SECONDS
 from graphql_api.minutes import ZoneMinuteQuery
+from graphql_api.occupancy import OccupancyQuery
+from graphql_api.positions import MinPosition
 from graphql_api.replay_requests import ReplayMutation
 from graphql_api.replay_runs import ReplayRunQuery
 from graphql_api.scalars import SCALARS
 from graphql_api.site_changes import SiteMutation
 from graphql_api.sites import SiteQuery
 from graphql_api.tracks import TrackQuery
+from graphql_api.user_changes import AccessMutation
+from graphql_api.users import AccessQuery
 from graphql_api.visit_stream import ZoneVisitSubscription
 from graphql_api.visits import ZoneVisitQuery
 from graphql_api.zones import ZoneQuery
@@ -37,7 +45,17 @@ log = structlog.get_logger()
 
 @strawberry.type(description="What can be read.")
 class Query(
-    SiteQuery, CameraQuery, ZoneQuery, TrackQuery, ZoneVisitQuery, ZoneMinuteQuery, EfficiencyQueries, ReplayRunQuery
+    SiteQuery,
+    CameraQuery,
+    ZoneQuery,
+    TrackQuery,
+    ZoneVisitQuery,
+    ZoneMinuteQuery,
+    EfficiencyQueries,
+    OccupancyQuery,
+    HeatMapQuery,
+    ReplayRunQuery,
+    AccessQuery,
 ):
     """What can be read."""
 
@@ -45,15 +63,15 @@ class Query(
 
 
 @strawberry.type(
-    description="What can be changed: cameras, by commands to their logs, sites, by versions of their own, and what holds of "
-    "history, by replay runs."
+    description="What can be changed: cameras, by commands to their logs, sites, by versions of their own, what holds of "
+    "history, by replay runs, and who may do what."
 )
-class Mutation(ConfigurationMutation, SiteMutation, ReplayMutation):
+class Mutation(ConfigurationMutation, SiteMutation, ReplayMutation, AccessMutation):
     """What can be changed."""
 
 
 @strawberry.type(description="What can be followed. EVENT streams miss nothing; STATE streams give the newest.")
-class Subscription(LiveTracksSubscription, ZoneVisitSubscription):
+class Subscription(LiveTracksSubscription, ZoneVisitSubscription, CameraEventSubscription):
     """What can be followed."""
 
 
@@ -119,11 +137,13 @@ class Schema(strawberry.Schema):
 @cache
 def api_schema() -> Schema:
     """The schema of the API; one for the process, since Strawberry's `node` field serves a single schema."""
-    extensions: list[Any] = [MaskBugs, Timed]
-    return Schema(
+    extensions: list[Any] = [MaskBugs, Timed, Limits, MinPosition]
+    made = Schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
         extensions=extensions,
         config=StrawberryConfig(scalar_map=SCALARS),  # sort_schema copies the types, and unions no longer know theirs
     )
+    guard(made._schema)  # noqa: SLF001 - Strawberry's extensions reach it so, too
+    return made

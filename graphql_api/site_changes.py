@@ -18,8 +18,6 @@ from graphql_api.sql.sites import (
 )
 from graphql_api.user_errors import UserError
 
-_CHANGED_BY = "anonymous"  # until there is a log-in
-
 
 @payload
 class SiteCreateInput:
@@ -61,7 +59,9 @@ class SiteMutation:
         if faulty := await _faults(info, input):
             return SitePayload(user_errors=faulty)
         run = info.context.services.database.run
-        made = await run(create_site, input.site_id, input.name, input.time_zone, changed_by=_CHANGED_BY)
+        made = await run(
+            create_site, input.site_id, input.name, input.time_zone, changed_by=info.context.principal.user_id
+        )
         if made is None:
             message = f"There is a site {input.site_id!r} already. Choose another id, or update that one."
             return _refused(UserError(code="SITE_EXISTS", message=message, field=["input", "siteId"]))
@@ -77,7 +77,9 @@ class SiteMutation:
         if faulty := await _faults(info, input):
             return SitePayload(user_errors=faulty)
         run = info.context.services.database.run
-        changed = await run(update_site, input.site_id, input.name, input.time_zone, changed_by=_CHANGED_BY)
+        changed = await run(
+            update_site, input.site_id, input.name, input.time_zone, changed_by=info.context.principal.user_id
+        )
         if changed is None:
             raise NotFoundError(f"There is no site {input.site_id!r}.")
         return _site(changed)
@@ -100,7 +102,7 @@ class SiteMutation:
             shifts=[stored(shift) for shift in input.shifts],
             exceptions=[stored(exception) for exception in input.exceptions],
             if_revision=if_revision,
-            changed_by=_CHANGED_BY,
+            changed_by=info.context.principal.user_id,
         )
         try:
             changed = await info.context.services.database.run(define_shifts, change)

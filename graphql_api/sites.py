@@ -44,7 +44,7 @@ class Site(KeyedNode):
         """The cameras of the site by id."""
         from graphql_api.cameras import camera_page  # noqa: PLC0415 - cameras import sites
 
-        return await camera_page(info, self.site_id, first, after)
+        return await camera_page(info.context, self.site_id, first, after)
 
     @classmethod
     async def by_key(cls, info: Info, key: str) -> "Site | None":

@@ -61,7 +61,10 @@ def whole_minutes(span: TimeRange) -> TimeRange:
     Raises:
         RangeError: none begins in it.
     """
-    minutes = TimeRange(start=_ceil(checked(span).start), stop=_ceil(span.stop))
+    try:
+        minutes = TimeRange(start=_ceil(checked(span).start), stop=_ceil(span.stop))
+    except OverflowError as error:
+        raise RangeError("The range must end before the last minute of the year 9999.") from error
     if minutes.start >= minutes.stop:
         raise RangeError("No whole minute begins in the range. Ask for a longer one.")
     return minutes

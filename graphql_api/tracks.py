@@ -11,11 +11,14 @@ from graphql_api.as_of import RESTATED_AT
 from graphql_api.cameras import Camera, camera_of
 from graphql_api.context import Info
 from graphql_api.described import output, resolved
+from graphql_api.errors import BadInputError
 from graphql_api.nodes import KeyedNode, key_parts, node_key
 from graphql_api.pagination import DEFAULT_FIRST, MAX_BIGINT, Connection, Keyset, checked_first
+from graphql_api.sql.track_positions import PathKey
 from graphql_api.sql.tracks import track, tracks_page
 from graphql_api.time_range import TimeRange, checked
 
+MIN_POINTS, MAX_POINTS = 2, 1_000
 TRACKS = Keyset("tracks", started_at=datetime, track_no=int)
 
 
@@ -28,6 +31,15 @@ class TrackEndReason(StrEnum):
     CAMERA_LOST = "CAMERA_LOST"
     DISABLED = "DISABLED"
     OTHER = "OTHER"
+
+
+@output
+class TrackPath:
+    """Where a track's feet were, as columns of equal length; x and y in 0..1 of the picture, x may lie outside."""
+
+    t: list[datetime]
+    x: list[float]
+    y: list[float]
 
 
 @output
@@ -63,6 +75,17 @@ class Track(KeyedNode):
         """The camera that saw it."""
         row = await info.context.cameras.load(self.camera_id)
         return camera_of(row) if row else None
+
+    @resolved
+    async def path(self, info: Info, max_points: int = 200) -> TrackPath:
+        """Where it went, from at most one position a second; empty once positions are no longer kept."""
+        if not MIN_POINTS <= max_points <= MAX_POINTS:
+            raise BadInputError(f"`maxPoints` must be {MIN_POINTS} to {MAX_POINTS}, not {max_points}.")
+        stop = self.ended_at or self.last_seen_at
+        rows = await info.context.paths.load(
+            PathKey(self.camera_id, int(self.track_no), self.started_at, stop, max_points)
+        )
+        return TrackPath(t=[row["t"] for row in rows], x=[row["x"] for row in rows], y=[row["y"] for row in rows])
 
 
 def track_of(row: RowMapping) -> Track:

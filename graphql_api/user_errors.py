@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from graphql_api.commands import Answer
+from graphql_api.commands import Answer, CommandIdReused
 from graphql_api.described import output
 from schemas import events
 from schemas.events import Command, CommandRefused, ConfigureCamera
@@ -15,7 +15,7 @@ from schemas.events import Command, CommandRefused, ConfigureCamera
 class UserError:
     """Something the sender can mend; `field` is the path of the input it concerns.
 
-    Codes: REVISION_CONFLICT, INVALID or the fault's own code, TIMEOUT, and reasons of refusal such as UNSIGNED; of sites
+    Codes: REVISION_CONFLICT, COMMAND_ID_REUSED, INVALID or the fault's own code, TIMEOUT, and reasons of refusal such as UNSIGNED; of sites
     SITE_EXISTS, BAD_TIME_ZONE and OVERLAPPING_SHIFTS; of replay runs INVALID_STATE.
     """
 
@@ -44,25 +44,39 @@ def exposed(wanted: ConfigureCamera) -> list[UserError]:
     return [UserError(code="CREDENTIALS_IN_SOURCE", message=message, field=_path("source"))]
 
 
-def user_errors(answer: Answer | None) -> list[UserError]:
+def user_errors(answer: Answer | CommandIdReused | None) -> list[UserError]:
     """What the sender can mend, from the camera's answer; none when it accepted."""
     match answer:
         case None:
             message = "The camera did not answer in time; it may still. Send the same commandId again to learn more."
             return [UserError(code="TIMEOUT", message=message)]
-        case CommandRefused(reason="REVISION_CONFLICT"):
-            message = f"Revision {answer.revision} is in force. Read it, apply your change to it and try again."
-            return [UserError(code="REVISION_CONFLICT", message=message, field=["ifRevision"])]
-        case CommandRefused(faults=()):
-            return [UserError(code=answer.reason, message="The camera refused the command.")]
+        case CommandIdReused():
+            return [command_id_reused()]
         case CommandRefused():
-            return [UserError(code=f.code, message=f.message, field=_path(f.path)) for f in answer.faults]
+            return _refusal(answer)
         case events.RecordRefused():
             return [
                 UserError(code=answer.reason, message=f"The command was not taken: {answer.detail or answer.reason}.")
             ]
         case _:
             return []
+
+
+def _refusal(answer: CommandRefused) -> list[UserError]:
+    if answer.reason == "REVISION_CONFLICT":
+        message = f"Revision {answer.revision} is in force. Read it, apply your change to it and try again."
+        return [UserError(code="REVISION_CONFLICT", message=message, field=["ifRevision"])]
+    if not answer.faults:
+        return [UserError(code=answer.reason, message="The camera refused the command.")]
+    return [UserError(code=fault.code, message=fault.message, field=_path(fault.path)) for fault in answer.faults]
+
+
+def command_id_reused() -> UserError:
+    """The sender used one id for two different things; only the first was carried out, or refused."""
+    message = (
+        "This commandId was sent before with other content, and this was not carried out. Give it an id of its own."
+    )
+    return UserError(code="COMMAND_ID_REUSED", message=message, field=["commandId"])
 
 
 def _path(path: str) -> list[str]:

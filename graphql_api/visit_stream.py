@@ -7,14 +7,15 @@ from typing import Annotated, Any, TypeAlias
 
 import strawberry
 
+from graphql_api.access.rules import Action
 from graphql_api.context import Info
 from graphql_api.described import output, stream
 from graphql_api.live import VisitEvent
-from graphql_api.metrics import SUBSCRIPTIONS
 from graphql_api.scalars import moment_of
+from graphql_api.stream_items import AFTER_CURSOR, CaughtUp, Heartbeat, shown, told
 from graphql_api.visits import EntryReason, ExitReason
 from schemas import events
-from schemas.events import Position
+from schemas.events import Derived, Position
 
 
 @strawberry.enum(description="ENTRY: from left to right seen from the line's first point to its second; EXIT: back.")
@@ -29,7 +30,7 @@ class Direction(StrEnum):
 class ZoneEntered:
     """A zone visit began."""
 
-    cursor: str = strawberry.field(description="Subscribe `after` it to go on behind this event.")
+    cursor: str = strawberry.field(description=AFTER_CURSOR)
     event_id: strawberry.ID = strawberry.field(description="The event's own id: the same however often it is sent.")
     camera_id: strawberry.ID
     track_no: strawberry.ID
@@ -56,7 +57,7 @@ class ZoneExited(ZoneEntered):
 class LineCrossed:
     """A track crossed a counting line and held the new side."""
 
-    cursor: str = strawberry.field(description="Subscribe `after` it to go on behind this event.")
+    cursor: str = strawberry.field(description=AFTER_CURSOR)
     event_id: strawberry.ID = strawberry.field(description="The event's own id: the same however often it is sent.")
     camera_id: strawberry.ID
     track_no: strawberry.ID
@@ -69,7 +70,7 @@ class LineCrossed:
 
 
 ZoneVisitEvent: TypeAlias = Annotated[
-    ZoneEntered | ZoneExited | LineCrossed,
+    ZoneEntered | ZoneExited | LineCrossed | CaughtUp | Heartbeat,
     strawberry.union("ZoneVisitEvent", description="What the stream of zone visits carries."),
 ]
 
@@ -77,6 +78,11 @@ ZoneVisitEvent: TypeAlias = Annotated[
 def position_text(position: Position) -> str:
     """A position in the camera's log as text: epoch, partition, offset and index."""
     return f"{position.epoch}/{position.partition}/{position.offset}/{position.index}"
+
+
+def event_id(event: Derived) -> str:
+    """The id of an event: its camera and position."""
+    return f"{event.camera_id}/{position_text(event.position)}"
 
 
 def visit_event(cursor: str, event: VisitEvent) -> ZoneEntered | ZoneExited | LineCrossed:
@@ -100,7 +106,7 @@ def visit_event(cursor: str, event: VisitEvent) -> ZoneEntered | ZoneExited | Li
 def _common(cursor: str, event: VisitEvent) -> dict[str, Any]:
     return {
         "cursor": cursor,
-        "event_id": f"{event.camera_id}/{position_text(event.position)}",
+        "event_id": event_id(event),
         "camera_id": event.camera_id,
         "track_no": str(event.track_no),
         "zones_revision": event.zones_revision,
@@ -142,10 +148,8 @@ class ZoneVisitSubscription:
     ) -> AsyncIterator[ZoneVisitEvent]:
         """EVENT stream: each event once, in the order of its camera, from now on or after a cursor.
 
-        CURSOR_EXPIRED says that events were missed; it ends the stream, as it does when the reader is too slow.
+        `after: "earliest"` begins with the oldest that is kept. A cursor holds for the `cameraIds` it was made with.
         """
-        wanted = None if camera_ids is None else frozenset(camera_ids)
-        with SUBSCRIPTIONS.labels("zoneVisits").track_inprogress():
-            async for cursor, event in info.context.services.live.visits.follow(after):
-                if wanted is None or event.camera_id in wanted:
-                    yield visit_event(cursor, event)
+        visits = info.context.services.live.visits
+        async for item in told(info.context, visits, Action.READ_PERSONS, camera_ids, after):
+            yield shown(info.context, item, visit_event)

@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping
 
 from graphql_api.as_of import RESTATED_AT, AsOf
 from graphql_api.cameras import Camera, camera_of
-from graphql_api.context import Info
+from graphql_api.context import Context, Info
 from graphql_api.described import output, payload, resolved
 from graphql_api.nodes import KeyedNode, key_parts, node_key
 from graphql_api.pagination import DEFAULT_FIRST, Connection, Keyset, checked_first
@@ -118,7 +118,8 @@ def _moment(text: str) -> datetime | None:
     return moment if moment.tzinfo else None
 
 
-def _sql_query(span: TimeRange, wanted: VisitFilter | None, as_of: AsOf) -> VisitSql:
+def sql_query(span: TimeRange, wanted: VisitFilter | None, as_of: AsOf) -> VisitSql:
+    """What to ask the database."""
     wanted = wanted or VisitFilter()
     return VisitSql(
         start=span.start,
@@ -130,6 +131,15 @@ def _sql_query(span: TimeRange, wanted: VisitFilter | None, as_of: AsOf) -> Visi
         min_dwell_ms=wanted.min_dwell_ms,
         as_of=as_of,
     )
+
+
+async def visits_connection(
+    context: Context, span: TimeRange, wanted: VisitFilter | None, first: int, after: str | None, *, as_of: AsOf
+) -> Connection[ZoneVisit]:
+    """A page of visits entered in the range, newest first."""
+    query, limit = sql_query(checked(span), wanted, as_of), checked_first(first) + 1
+    found = await context.services.database.run(visits_page, query, VISITS.after(after), limit)
+    return VISITS.page(found, [visit_of(row) for row in found], first, after)
 
 
 @strawberry.type
@@ -148,6 +158,4 @@ class ZoneVisitQuery:
         as_of: AsOf = AsOf.CURRENT,
     ) -> Connection[ZoneVisit]:
         """Visits entered in the range, newest first."""
-        query, limit = _sql_query(checked(range), filter, as_of), checked_first(first) + 1
-        found = await info.context.services.database.run(visits_page, query, VISITS.after(after), limit)
-        return VISITS.page(found, [visit_of(row) for row in found], first, after)
+        return await visits_connection(info.context, range, filter, first, after, as_of=as_of)

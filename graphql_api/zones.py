@@ -9,7 +9,7 @@ from typing import Any, Self
 import strawberry
 from sqlalchemy import RowMapping
 
-from graphql_api.context import Info
+from graphql_api.context import Context, Info
 from graphql_api.described import output, resolved
 from graphql_api.nodes import KeyedNode, key_parts, node_key
 from graphql_api.sql.zones import line_history, lines_of, newest_zone, zone_history, zones_of
@@ -126,6 +126,11 @@ def zone_sets(camera_id: str, zones: Iterable[Zone], lines: Iterable[Line]) -> l
     return [_zone_set(camera_id, revision, list(members)) for revision, members in grouped]
 
 
+async def zones_at(context: Context, camera_id: str, at: datetime | None) -> list[Zone]:
+    """The zones of a camera in force at a moment of event time (None: now), by id."""
+    return [zone_of(row) for row in await context.services.database.run(zones_of, [camera_id], at)]
+
+
 def _zone_set(camera_id: str, revision: int, members: Sequence[Zone | Line]) -> ZoneSet:
     return ZoneSet(
         camera_id=strawberry.ID(camera_id),
@@ -148,7 +153,7 @@ class ZoneQuery:
     @resolved
     async def zones(self, info: Info, camera_id: strawberry.ID, at: datetime | None = None) -> list[Zone]:
         """The zones of a camera in force at a moment of event time, by default now."""
-        return [zone_of(row) for row in await info.context.services.database.run(zones_of, [camera_id], at)]
+        return await zones_at(info.context, camera_id, at)
 
     @resolved
     async def lines(self, info: Info, camera_id: strawberry.ID, at: datetime | None = None) -> list[Line]:

@@ -5,6 +5,7 @@ part of the body. Expiry is judged against the record's append time, which is in
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ Headers = list[tuple[str, bytes]]
 _CONTEXT = b"aforo command 1"
 VALID_FOR_MS = 60_000
 _LONGEST_TIME = 19
+_KEY_ID = re.compile("[0-9a-f]{16}")
 
 
 class UnsignedError(ValueError):
@@ -69,9 +71,13 @@ class Signer:
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """Checks records against the public keys an installation trusts, old ones included."""
+    """Checks records against the public keys an installation trusts, old ones included.
+
+    With `folder`, a key that was put there later is found when a record names it: a new signing key needs no restart.
+    """
 
     keys: Mapping[str, Ed25519PublicKey]
+    folder: Path | None = None
 
     def check(self, camera_id: str, body: bytes, headers: Iterable[tuple[str, bytes | None]], appended_at: int) -> None:
         """Return when a trusted key signed `body` for `camera_id` and it had not expired when appended (UTC ms).
@@ -81,7 +87,7 @@ class Verifier:
             ExpiredError: appended after its expiry.
         """
         named = {name: value or b"" for name, value in headers}
-        key = self.keys.get(named.get(KEY_ID, b"").decode("ascii", "replace"))
+        key = self._key(named.get(KEY_ID, b"").decode("ascii", "replace"))
         if key is None:
             raise UnsignedError("no trusted key is named; sign commands with the installation's signing key")
         digits = named.get(EXPIRES_AT, b"")
@@ -95,6 +101,14 @@ class Verifier:
         if appended_at > expires_at:
             raise ExpiredError(f"appended {appended_at - expires_at} ms after its expiry")
 
+    def _key(self, key_id: str) -> Ed25519PublicKey | None:
+        if key_id in self.keys or self.folder is None or not _KEY_ID.fullmatch(key_id):
+            return self.keys.get(key_id)
+        with suppress(FileNotFoundError, KeyFileError):
+            key = _public_key(self.folder / f"{key_id}.pem")
+            return key if key_id_of(key) == key_id else None
+        return None
+
 
 def load_signer(path: Path) -> Signer:
     """The signer whose PEM private key is at `path`; a new key is made there when the file does not exist.
@@ -103,8 +117,7 @@ def load_signer(path: Path) -> Signer:
         KeyFileError: the file holds something else.
     """
     if not path.exists():
-        pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        _place(path, pem, mode=0o600)
+        _place(path, _private_pem(Ed25519PrivateKey.generate()), mode=0o600)
     with suppress(ValueError, TypeError, UnsupportedAlgorithm):
         key = load_pem_private_key(path.read_bytes(), password=None)
         if isinstance(key, Ed25519PrivateKey):
@@ -119,7 +132,21 @@ def load_verifier(folder: Path) -> Verifier:
         KeyFileError: one of the files holds something else.
     """
     keys = [_public_key(path) for path in sorted(folder.glob("*.pem"))]
-    return Verifier({key_id_of(key): key for key in keys})
+    return Verifier({key_id_of(key): key for key in keys}, folder)
+
+
+def rotate(path: Path, folder: Path) -> Signer:
+    """Put a new private key in the place of the one at `path`, once its public key is trusted; old public keys stay.
+
+    Whoever loaded the old private key goes on signing with it, and is trusted, until it loads the new one.
+    """
+    made = Signer(Ed25519PrivateKey.generate())
+    trust(made, folder)
+    draft = path.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    _place(draft, _private_pem(made.key), mode=0o600)
+    draft.replace(path)
+    return made
 
 
 def trust(signer: Signer, folder: Path) -> None:
@@ -128,6 +155,10 @@ def trust(signer: Signer, folder: Path) -> None:
     path = folder / f"{signer.key_id}.pem"
     if not path.exists():
         _place(path, pem, mode=0o644)
+
+
+def _private_pem(key: Ed25519PrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def _public_key(path: Path) -> Ed25519PublicKey:

@@ -175,6 +175,7 @@ class Session:
             "AFORO_SIGNING__PRIVATE_KEY": str(signing.private_key),
             "AFORO_SIGNING__TRUSTED_KEYS": str(signing.trusted_keys),
             "AFORO_API__PORT": str(settings.api.port),
+            "AFORO_API__ACCESS": "open",  # it listens on this machine only
             "AFORO_EDGE__CAMERAS": json.dumps(cameras),
         }
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, RowMapping
 
-from graphql_api.sql.rows import rows
+from graphql_api.sql.rows import first, rows
 
 
 def outcome(connection: Connection, camera_id: str, command_id: str) -> Sequence[RowMapping]:
@@ -16,6 +16,19 @@ def outcome(connection: Connection, camera_id: str, command_id: str) -> Sequence
         camera_id=camera_id,
         command_id=command_id,
     )
+
+
+def projected(connection: Connection, camera_id: str, seq: int, seq_index: int) -> bool:
+    """Whether what the camera said at this place of its log is in the database; all that it changed came with it."""
+    newest = first(
+        connection,
+        """SELECT (seq, seq_index) >= (:seq, :seq_index) AS reached FROM camera_events WHERE camera_id = :camera_id
+           ORDER BY seq DESC, seq_index DESC LIMIT 1""",
+        camera_id=camera_id,
+        seq=seq,
+        seq_index=seq_index,
+    )
+    return newest is not None and bool(newest["reached"])
 
 
 def alive(connection: Connection) -> Sequence[RowMapping]:

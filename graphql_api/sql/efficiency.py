@@ -26,7 +26,8 @@ class EfficiencyQuery:
     """Which minutes: of `camera_ids`, in buckets from `edges[i]` up to `edges[i + 1]`; all edges are whole minutes.
 
     Time after `now` is not scheduled yet. `shifts` are {"shifts": rows of shifts, "exceptions": rows of
-    shift_exceptions} that hold at every site in place of its own, on its clock.
+    shift_exceptions} that hold at every site in place of its own, on its clock. `by_zone` asks for the rows of single zones too, which
+    are most of them.
     """
 
     camera_ids: list[str]
@@ -34,6 +35,7 @@ class EfficiencyQuery:
     now: datetime
     facts: Facts = AsOf.CURRENT
     shifts: Mapping[str, Any] | None = None
+    by_zone: bool = True
 
 
 _TOPIC = "aforo.zone-minutes.v1"
@@ -50,20 +52,23 @@ _GIVEN = """shift_schedule(coalesce(time_zone, 'UTC'), CAST(:shifts AS jsonb) ->
 
 _COLUMNS = """zone_id, zones_revision, kind, nullif(capacity, 0) AS capacity,
         person_ms, exclusive_person_ms, occupied_ms, observed_ms, frames, peak"""
-# Hours where there are any, minutes at both ends.
+# Hours where there are any, minutes at both ends; where there are none of these, the chunks of minutes are not even looked for.
 _PUBLISHED = f"""
       SELECT {_COLUMNS} FROM zone_hours AS seen
       WHERE seen.camera_id = stretch.camera_id AND seen.restatement = stretch.restatement
         AND hour >= first_hour AND hour < last_hour
       UNION ALL SELECT {_COLUMNS} FROM zone_minutes AS seen
       WHERE seen.camera_id = stretch.camera_id AND seen.restatement = stretch.restatement
-        AND minute >= stretch.since AND minute < least(first_hour, stretch.until)
+        AND minute >= stretch.since AND minute < least(first_hour, stretch.until) AND stretch.since < first_hour
       UNION ALL SELECT {_COLUMNS} FROM zone_minutes AS seen
       WHERE seen.camera_id = stretch.camera_id AND seen.restatement = stretch.restatement
-        AND minute >= last_hour AND minute < stretch.until"""
+        AND minute >= last_hour AND minute < stretch.until AND last_hour < stretch.until"""
 _OF_RUN = f"""
       SELECT {_COLUMNS} FROM run_zone_minutes AS seen
       WHERE run_id = :run_id AND seen.camera_id = stretch.camera_id AND minute >= stretch.since AND minute < stretch.until"""
+
+_EACH_ZONE = "camera_id, zone_id", ", (bucket, camera_id, zone_id), (camera_id, zone_id)"
+_NO_ZONE = "NULL AS camera_id, NULL AS zone_id", ""
 
 # A piece is what one site was scheduled of one bucket, a stretch the part of it in which one restatement of one camera holds.
 # Sums are taken stretch by stretch, each of which is a stretch of the indexes; `parts` has a row per stretch, zone and
@@ -99,12 +104,12 @@ WITH asked AS MATERIALIZED (
     FROM ({minutes}) AS seen
     GROUP BY zone_id, zones_revision, kind, capacity) AS sums
 ), use AS (
-  SELECT CASE WHEN grouping(bucket) = 0 THEN bucket ELSE 0 END AS bucket, camera_id, zone_id,
+  SELECT CASE WHEN grouping(bucket) = 0 THEN bucket ELSE 0 END AS bucket, {zone},
          CASE WHEN count(*) > 0 THEN coalesce(sum(exclusive_person_ms) FILTER (WHERE kind = 'WORK'), 0) END AS work_ms,
          sum(exclusive_person_ms) AS present_ms, sum(occupied_ms) AS occupied_ms, sum(observed_ms) AS zone_ms,
          sum(person_ms) AS person_ms, max(peak) AS peak,
          sum(person_ms) FILTER (WHERE capacity IS NOT NULL) AS placed_ms, sum(capacity * observed_ms) AS capacity_ms
-  FROM parts GROUP BY GROUPING SETS ((bucket), (), (bucket, camera_id, zone_id), (camera_id, zone_id))
+  FROM parts GROUP BY GROUPING SETS ((bucket), (){by_zone})
 ), watched AS (
   SELECT CASE WHEN grouping(bucket) = 0 THEN bucket ELSE 0 END AS bucket, sum(observed_ms) AS observed_ms,
          sum(frames) AS frames
@@ -192,7 +197,7 @@ def watermark(connection: Connection, camera_ids: Sequence[str]) -> datetime | N
 def measures(connection: Connection, query: EfficiencyQuery) -> Sequence[RowMapping]:
     """Each measure by bucket (0: the whole range; else counted from 1) and zone (null: all zones together).
 
-    Buckets without a minute are there for all zones together and missing for a single zone.
+    Buckets without a minute are there for all zones together and missing for a single zone; zones are, if asked for.
     """
     return rows(
         connection,
@@ -212,7 +217,9 @@ def measures(connection: Connection, query: EfficiencyQuery) -> Sequence[RowMapp
 
 def _statement(query: EfficiencyQuery) -> str:
     spans, minutes = _sources(query.facts)
-    return _MEASURES.format(spans=spans, minutes=minutes, schedule=_SITES_OWN if query.shifts is None else _GIVEN)
+    zone, by_zone = _EACH_ZONE if query.by_zone else _NO_ZONE
+    schedule = _SITES_OWN if query.shifts is None else _GIVEN
+    return _MEASURES.format(spans=spans, minutes=minutes, schedule=schedule, zone=zone, by_zone=by_zone)
 
 
 def _sources(facts: Facts) -> tuple[str, str]:

@@ -4,7 +4,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -54,6 +54,12 @@ class RunRequest:
     parameters: Mapping[str, int]
     shifts: Mapping[str, Any] | None
 
+    def asks_for(self, run: RowMapping) -> bool:
+        """Whether a run is the one that is asked for."""
+        names = {"start": "range_from", "stop": "range_to"}
+        asked = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "requested_by"}
+        return all(_plain(value) == _plain(run[names.get(name, name)]) for name, value in asked.items())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -70,6 +76,11 @@ class Request:
 
 ADOPT = Request(asking="ADOPT_REQUESTED", done="ADOPTED", allowed=("DONE",))
 DROP = Request(asking="DROP_REQUESTED", done="DROPPED", allowed=("REQUESTED", "RUNNING", "DONE", "FAILED", "ADOPTED"))
+
+
+def _plain(value: object) -> object:
+    """A value as jsonb gives it back."""
+    return value if isinstance(value, datetime) else json.loads(json.dumps(value, default=str))
 
 
 def request_run(connection: Connection, request: RunRequest) -> RowMapping:

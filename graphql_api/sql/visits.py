@@ -12,9 +12,12 @@ from sqlalchemy import Connection, RowMapping
 from graphql_api.sql.facts import AsOf, relation
 from graphql_api.sql.rows import following, rows
 
-_COLUMNS = """camera_id, track_no, zone_id, zones_revision, entered_at, entered_at_min, entered_at_max, entry_reason,
-    exited_at, exited_at_min, exited_at_max, dwell_ms, exit_reason, restated_at"""
-_KEY = ["entered_at", "camera_id", "track_no", "zone_id"]
+VISIT_COLUMNS = (
+    "camera_id", "track_no", "zone_id", "zones_revision", "entered_at", "entered_at_min", "entered_at_max", "entry_reason",
+    "exited_at", "exited_at_min", "exited_at_max", "dwell_ms", "exit_reason", "restated_at",
+)  # fmt: skip
+_COLUMNS = ", ".join(VISIT_COLUMNS)
+VISITS_KEY = ["entered_at", "camera_id", "track_no", "zone_id"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +48,7 @@ def visits_page(
 ) -> Sequence[RowMapping]:
     """Up to `limit` visits that `query` asks for, after the key `after`."""
     asked = {name: getattr(query, name) for name in _CONDITIONS if getattr(query, name) is not None}
-    conditions = [_CONDITIONS[name] for name in asked] + [following(after, _KEY, "<")]
+    conditions = [_CONDITIONS[name] for name in asked] + [following(after, VISITS_KEY, "<")]
     return rows(
         connection,
         f"""SELECT {_COLUMNS} FROM {relation("zone_visits", query.as_of)}

@@ -35,6 +35,14 @@ class Broker:
         self._producer.produce(topic, value, key.encode(), headers=headers)
         assert self._producer.flush(PATIENCE_S) == 0
 
+    def ends(self, topic: str) -> dict[int, int]:
+        """Where each partition of a topic ends now."""
+        consumer = Consumer(self.kafka.client() | {"group.id": f"test-{uuid.uuid4()}"})
+        partitions = consumer.list_topics(topic, PATIENCE_S).topics[topic].partitions
+        found = {p: consumer.get_watermark_offsets(TopicPartition(topic, p), PATIENCE_S)[1] for p in partitions}
+        consumer.close()
+        return found
+
 
 @contextmanager
 def a_camera(broker: Broker, camera_id: str, revision: int = 0) -> Iterator[list[DefineZones]]:

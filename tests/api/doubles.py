@@ -6,7 +6,8 @@ from typing import Any
 
 from graphql_api.commands import Appended, Commands
 from graphql_api.context import Services
-from graphql_api.live import Frame, Live, RingEntry, VisitEvent
+from graphql_api.live import Frame, Live, VisitEvent
+from graphql_api.ring import RingEntry
 from graphql_api.settings import ApiSettings
 from schemas.events import (
     Command,
@@ -61,7 +62,7 @@ def services(
     answers: Mapping[Callable[..., Any], Any] | None = None, *, ring: int = 100, command_timeout_s: float = 5.0
 ) -> tuple[Services, ScriptedReadModel, ScriptedLog]:
     """The services of an API process over stand-ins."""
-    settings = ApiSettings(command_timeout_s=command_timeout_s, ready_timeout_s=0.2)
+    settings = ApiSettings(access="open", command_timeout_s=command_timeout_s, ready_timeout_s=0.2)
     read_model, log = ScriptedReadModel(answers), ScriptedLog()
     commands = Commands(log, read_model, command_timeout_s)
     log.heard = commands.heard
@@ -123,5 +124,5 @@ def crossed(offset: int, camera_id: str = "door") -> LineCrossed:
     )
 
 
-def entry(offset: int, event: VisitEvent | None = None, partition: int = 0) -> RingEntry:
+def entry(offset: int, event: VisitEvent | None = None, partition: int = 0) -> RingEntry[VisitEvent]:
     return RingEntry(partition, offset, event or entered(offset, partition=partition, camera_id=f"cam-{partition}"))

@@ -83,6 +83,13 @@ class Client:
     async def subscribe(self, query: str, id: str = "1", **variables: Any) -> None:  # noqa: A002 - the protocol's name
         await self.send(id=id, type="subscribe", payload={"query": query, "variables": variables})
 
+    async def until_caught_up(self, field: str = "zoneVisits") -> dict[str, Any]:
+        """The item of an event stream that says that what follows is news."""
+        while (item := (await self.next())[field])["__typename"] != "CaughtUp":
+            pass
+        found: dict[str, Any] = item
+        return found
+
     async def next(self) -> dict[str, Any]:
         """The data of the next message, which must be one of data without errors."""
         message = await self.receive()
@@ -111,7 +118,7 @@ async def opened(address: str) -> AsyncIterator[Client]:
 
 
 async def until_open(count: int) -> None:
-    """Return when the server serves `count` subscriptions to zone visits."""
+    """Return when the server serves `count` subscriptions over WebSocket."""
     async with asyncio.timeout(PATIENCE_S):
-        while SUBSCRIPTIONS.labels("zoneVisits")._value.get() != count:  # noqa: ASYNC110 - a gauge has no event to await
+        while SUBSCRIPTIONS.labels("websocket")._value.get() != count:  # noqa: ASYNC110 - a gauge has no event to await
             await asyncio.sleep(0.005)

@@ -69,3 +69,8 @@ def visit(track_no: int, entered_at: datetime, dwell_ms: int | None = 60_000, **
     row |= {"exited_at_min": exited_at, "exited_at_max": exited_at, "dwell_ms": dwell_ms}
     row |= {"exit_reason": None if dwell_ms is None else "LEFT", "zones_revision": 1, "seq": 1, "seq_index": 0}
     return row | fields
+
+
+def position(track_no: int, second: datetime, **fields: Any) -> dict[str, Any]:
+    row: dict[str, Any] = {"camera_id": "door", "track_no": track_no, "second": second, "offset_ms": 0}
+    return row | {"foot_x": 0, "foot_y": 0, "width": 50, "height": 100, "score_pct": 90} | fields

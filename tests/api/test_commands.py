@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from strawberry import ID
 
-from graphql_api.commands import Appended
+from graphql_api.commands import Appended, CommandIdReused
 from graphql_api.configuration import CameraConfigureInput, PointInput, configure_camera
 from graphql_api.errors import QueryTimeoutError, ServiceUnavailableError
 from graphql_api.sql.commands import outcome
@@ -35,13 +35,14 @@ def define(command_id: str = "c-1", **fields: Any) -> DefineZones:
 
 
 def defined(command: Command, where: Appended) -> ZonesDefined:
+    assert isinstance(command, DefineZones)
     return ZonesDefined(
         camera_id=command.camera_id,
         position=at(where.offset),
         command_id=command.command_id,
         revision=3,
         effective_at=1_000,
-        zones=(DESK,),
+        zones=command.zones,
     )
 
 
@@ -76,7 +77,7 @@ def test_the_same_id_for_another_camera_is_another_command() -> None:
     log.answer = accept
     asyncio.run(made.commands.issue(define()))
     answer = asyncio.run(made.commands.issue(define(camera_id="hall")))
-    assert answer is not None
+    assert isinstance(answer, ZonesDefined)
     assert answer.camera_id == "hall"
     assert len(log.appended) == 2
 
@@ -191,3 +192,46 @@ def test_every_setting_of_a_camera_can_be_asked_for() -> None:
         camera_id="door", command_id="c", expected_revision=2, name="Door", target_fps=5, masks=(((0, 0),) * 3,)
     )
     assert {*CameraConfigureInput.__annotations__} == {*ConfigureCamera.__struct_fields__} - OF_EVERY_COMMAND
+
+
+def test_an_id_used_again_for_something_else_is_refused_and_not_sent() -> None:
+    made, _, log = services({outcome: []})
+    log.answer = accept
+    asyncio.run(made.commands.issue(define()))
+    answer = asyncio.run(made.commands.issue(define(zones=())))
+    assert [(error.code, error.field) for error in user_errors(answer)] == [("COMMAND_ID_REUSED", ["commandId"])]
+    assert len(log.appended) == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "reused"),
+    [
+        ({}, False),
+        ({"issued_by": "someone-else"}, False),
+        ({"expected_revision": 2}, False),
+        ({"expected_revision": 3}, True),
+        ({"zones": (msgspec.structs.replace(DESK, name="Bench"),)}, True),
+    ],
+)
+def test_another_process_compares_with_what_the_camera_accepted(fields: dict[str, Any], reused: bool) -> None:
+    earlier = defined(define(), Appended(0, 9))
+    made, _, log = services({outcome: [{"type": "ZonesDefined", "body": msgspec.to_builtins(earlier)}]})
+    answer = asyncio.run(made.commands.issue(define(**fields)))
+    assert answer == (CommandIdReused() if reused else earlier)
+    assert not log.appended
+
+
+def test_an_id_of_another_kind_of_command_is_refused() -> None:
+    earlier = defined(define(), Appended(0, 9))
+    made, _, _ = services({outcome: [{"type": "ZonesDefined", "body": msgspec.to_builtins(earlier)}]})
+    answer = asyncio.run(made.commands.issue(ConfigureCamera(camera_id="door", command_id="c-1", name="Door")))
+    assert answer == CommandIdReused()
+
+
+def test_an_id_whose_command_was_not_sent_is_free() -> None:
+    made, _, log = services({outcome: []})
+    log.answer, log.error = accept, ServiceUnavailableError("Kafka is away")
+    with pytest.raises(ServiceUnavailableError):
+        asyncio.run(made.commands.issue(define()))
+    log.error = None
+    assert isinstance(asyncio.run(made.commands.issue(define(zones=()))), ZonesDefined)

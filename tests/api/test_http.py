@@ -57,6 +57,15 @@ def test_a_document_that_cannot_be_run_is_a_400_without_data(query: str) -> None
     assert answer.json()["errors"]
 
 
+@pytest.mark.parametrize("moment", ["", "yesterday", "2026-03-02T08:00:00", "9999-12-31T23:00:00-05:00"])
+def test_a_moment_that_is_none_is_the_askers_mistake_in_the_document_too(moment: str) -> None:
+    answer = post(f'{{ zones(cameraId: "door", at: "{moment}") {{ name }} }}', GRAPHQL_RESPONSE)
+    assert answer.status_code == 400
+    (error,) = answer.json()["errors"]
+    assert "DateTime" in error["message"]
+    assert error.get("extensions", {}).get("code") != "INTERNAL"
+
+
 def test_for_older_clients_it_stays_a_200() -> None:
     answer = post("{ nonsense }", LEGACY)
     assert answer.status_code == 200
@@ -67,7 +76,7 @@ def test_an_answer_says_its_media_type() -> None:
     answer = post("{ sites { siteId } }", GRAPHQL_RESPONSE, {all_sites: SITES})
     assert answer.status_code == 200
     assert answer.headers["content-type"] == f"{GRAPHQL_RESPONSE}; charset=utf-8"
-    assert answer.json() == {"data": {"sites": [{"siteId": "default"}]}}
+    assert answer.json()["data"] == {"sites": [{"siteId": "default"}]}
 
 
 def test_an_error_of_a_field_is_a_200_with_its_code() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from graphql_api.app import create_app
+from graphql_api.positions import parsed
 from graphql_api.settings import ApiSettings
 from infra.local.stack import Stack
 from schemas.events import TrackObservation
@@ -22,7 +24,8 @@ from schemas.wire import Wire
 from tests.api.broker import SIGNER, Broker, a_camera
 from tests.api.doubles import entered, frame
 from tests.api.gate import Gate, unused_port
-from tests.api.running import PATIENCE_S, Client, Running, connected, serving, until_open
+from tests.api.projected import store
+from tests.api.running import PATIENCE_S, Client, Running, connected, serving
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics_exist")]
 
@@ -32,7 +35,7 @@ DEFINE = """mutation($camera: ID!, $id: ID!, $revision: Int, $minStayMs: Int! = 
   zoneSet { revision validFrom zones { zoneId zonesRevision kind polygon { x y } } } position currentRevision
   userErrors { code field message } } }"""
 VISITS = """subscription($camera: ID!, $after: String) { zoneVisits(cameraIds: [$camera], after: $after) {
-    ... on ZoneEntered { cursor trackNo } } }"""
+    __typename ... on ZoneEntered { cursor trackNo } ... on CaughtUp { cursor } } }"""
 
 
 @pytest.fixture
@@ -54,7 +57,7 @@ def camera_id() -> str:
 
 @contextmanager
 def api(kafka: KafkaSettings, registry: HttpRegistry, database: str, **settings: Any) -> Iterator[Running]:
-    app = create_app(ApiSettings(**settings), kafka, registry, SIGNER, database)
+    app = create_app(ApiSettings(access="open", **settings), kafka, registry, SIGNER, database)
     with serving(app) as server:
         yield server
 
@@ -98,7 +101,8 @@ def test_zones_are_defined_by_a_signed_command_and_the_camera_answers(
         assert answer["zoneSet"]["revision"] == 1
         (zone,) = answer["zoneSet"]["zones"]
         assert (zone["zoneId"], zone["kind"], len(zone["polygon"])) == ("desk", "WORK", 3)
-        assert answer["position"].startswith("0/")
+        camera, seq, _ = parsed(answer["position"])
+        assert (camera, seq >= 0) == (camera_id, True)
 
         assert execute(server, DEFINE, camera=camera_id, id="first", revision=0)["data"]["zonesDefine"] == answer
         conflict = execute(server, DEFINE, camera=camera_id, id="second", revision=0)["data"]["zonesDefine"]
@@ -138,35 +142,40 @@ def test_frames_reach_a_subscriber_with_the_detectors_time(
         assert [shown["detector_ms"] for shown in current] == [7.25]
 
 
+@pytest.mark.parametrize("ring", [10_000, 4])
 def test_a_client_that_was_away_resumes_at_another_process_without_loss_or_double(
-    kafka: KafkaSettings, registry: HttpRegistry, broker: Broker, database: str, camera_id: str
+    kafka: KafkaSettings, registry: HttpRegistry, broker: Broker, database: str, camera_id: str, *, ring: int
 ) -> None:
-    cursors: list[str] = []
-    numbers: list[str] = []
+    # Places in a partition grow, also from one test to the next.
+    visits = [entered(time.time_ns() // 1_000_000 + number, camera_id) for number in range(12)]
+    told: list[dict[str, Any]] = []
 
-    def reading(count: int) -> Callable[[Client], Any]:
-        async def conversation(client: Client) -> None:
-            await client.subscribe(VISITS, camera=camera_id, after=cursors[-1] if cursors else None)
-            if not cursors:
-                await until_open(1)
-                for offset in range(3):
-                    broker.publish(ZONE_VISITS, entered(offset, camera_id))
-            for _ in range(count):
-                item = (await client.next())["zoneVisits"]
-                cursors.append(item["cursor"])
-                numbers.append(item["trackNo"])
+    async def until_told(client: Client, count: int) -> None:
+        while sum(item["__typename"] == "ZoneEntered" for item in told) < count:
+            told.append((await client.next())["zoneVisits"])
 
-        return conversation
+    async def first(client: Client) -> None:
+        await client.subscribe(VISITS, camera=camera_id)
+        told.append(await client.until_caught_up())
+        for visit in visits[:3]:
+            broker.publish(ZONE_VISITS, visit)
+        await until_told(client, 2)
 
-    with api(kafka, registry, database) as server:
+    async def second(client: Client) -> None:
+        await client.subscribe(VISITS, camera=camera_id, after=told[-1]["cursor"])
+        await until_told(client, len(visits))
+
+    with api(kafka, registry, database, visit_ring_size=ring) as server:
         until_ready(server)
-        talk(server, reading(2))
-    for offset in range(3, 6):
-        broker.publish(ZONE_VISITS, entered(offset, camera_id))
-    with api(kafka, registry, database) as server:
+        talk(server, first)
+    for visit in visits[3:]:
+        broker.publish(ZONE_VISITS, visit)
+    store(database, ZONE_VISITS, visits, broker.ends(ZONE_VISITS))
+    with api(kafka, registry, database, visit_ring_size=ring) as server:
         until_ready(server)
-        talk(server, reading(4))
-    assert numbers == ["0", "1", "2", "3", "4", "5"]
+        talk(server, second)
+    numbers = [item["trackNo"] for item in told if item["__typename"] == "ZoneEntered"]
+    assert numbers == [str(visit.track_no) for visit in visits]
 
 
 def test_without_database_and_broker_it_lives_says_so_and_recovers_by_itself(

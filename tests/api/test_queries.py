@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Connection
 from strawberry.types.execution import ExecutionResult
 
+from graphql_api.access.principal import OPEN
 from graphql_api.context import Context, Services
 from graphql_api.database import Database
 from graphql_api.schema import api_schema
@@ -22,7 +23,7 @@ RANGE = {"from": START.isoformat(), "to": (START + timedelta(hours=2)).isoformat
 
 def ask(read_model: Database, query: str, **variables: Any) -> dict[str, Any]:
     made, _, _ = services()
-    context = Context(Services(made.settings, read_model, made.live, made.commands))
+    context = Context(Services(made.settings, read_model, made.live, made.commands), OPEN)
     result = asyncio.run(api_schema().execute(query, variables, context))
     assert isinstance(result, ExecutionResult)
     assert result.errors is None, result.errors
@@ -233,3 +234,18 @@ def test_an_efficiency_series_is_asked_for_in_graphql(read_model: Database, rows
     assert shown["complete"] == [True] + [False] * 119
     assert shown["total"] == {"efficiency": 0.75, "weak": True}
     assert shown["zones"] == [{"zoneId": "desk", "totalUtilisation": 0.5}, {"zoneId": "sofa", "totalUtilisation": 0.0}]
+
+
+@pytest.mark.parametrize("selected", ["t", "t zones { zoneId }", "... on EfficiencySeries { ...Z }"])
+def test_zones_are_measured_when_they_are_asked_for_however_that_is_said(
+    read_model: Database, rows: Connection, selected: str
+) -> None:
+    insert(rows, "cameras", [camera()])
+    insert(rows, "zones", [zone()])
+    insert(rows, "zone_minutes", [minute(exclusive_person_ms=30_000)])
+    fragment = "fragment Z on EfficiencySeries { zones { zoneId } }" if "...Z" in selected else ""
+    query = f"""query($range: TimeRange!) {{ efficiency(siteId: "default", range: $range) {{
+        total {{ efficiency workMs }} {selected} }} }} {fragment}"""
+    found = ask(read_model, query, range=RANGE)["efficiency"]
+    assert found["total"] == {"efficiency": 1.0, "workMs": 30_000}
+    assert found.get("zones", []) == ([{"zoneId": "desk"}] if selected != "t" else [])

@@ -18,6 +18,7 @@ from graphql import (
 from strawberry.types.execution import ExecutionResult
 
 from graphql_api import cameras, configuration, tracks, visit_stream, visits, zones
+from graphql_api.access.principal import OPEN
 from graphql_api.context import Context
 from graphql_api.errors import ServiceUnavailableError
 from graphql_api.schema import api_schema
@@ -32,7 +33,7 @@ COMMITTED = Path(__file__).parents[2] / "graphql_api" / "schema.graphql"
 
 def execute(query: str, answers: dict[Any, Any] | None = None, **variables: Any) -> ExecutionResult:
     made, _, _ = services(answers)
-    result = asyncio.run(SCHEMA.execute(query, variables, Context(made)))
+    result = asyncio.run(SCHEMA.execute(query, variables, Context(made, OPEN)))
     assert isinstance(result, ExecutionResult)
     return result
 
@@ -182,6 +183,6 @@ def test_an_id_of_no_node_is_refused_without_being_a_bug(wrong: str) -> None:
 def test_look_ups_of_many_nodes_are_one_query() -> None:
     made, read_model, _ = services({cameras_page: [camera_row("a"), camera_row("b")]})
     read_model.answers[sites_by_id] = [{"site_id": "default", "name": "Home", "time_zone": "UTC"}]
-    result = asyncio.run(SCHEMA.execute("{ cameras { nodes { site { name } } } }", None, Context(made)))
+    result = asyncio.run(SCHEMA.execute("{ cameras { nodes { site { name } } } }", None, Context(made, OPEN)))
     assert result.data == {"cameras": {"nodes": [{"site": {"name": "Home"}}] * 2}}
     assert [asked[0] for asked in read_model.asked] == [cameras_page, sites_by_id]

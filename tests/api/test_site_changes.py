@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Connection, text
 from strawberry.types.execution import ExecutionResult
 
+from graphql_api.access.principal import OPEN
 from graphql_api.context import Context, Services
 from graphql_api.database import Database
 from graphql_api.schema import api_schema
@@ -24,7 +25,7 @@ NIGHT = {"weekday": 1, "start": "22:00", "end": "06:00", "validFrom": "2026-01-0
 
 def execute(read_model: Database, document: str, **variables: Any) -> ExecutionResult:
     made, _, _ = services()
-    context = Context(Services(made.settings, read_model, made.live, made.commands))
+    context = Context(Services(made.settings, read_model, made.live, made.commands), OPEN)
     result = asyncio.run(api_schema().execute(document, variables, context))
     assert isinstance(result, ExecutionResult)
     return result

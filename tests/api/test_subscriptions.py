@@ -11,8 +11,11 @@ from websockets.exceptions import ConnectionClosed
 
 from graphql_api.app import assemble
 from graphql_api.context import Services
-from graphql_api.pagination import encode_cursor
+from graphql_api.cursors import Stream
+from graphql_api.sql.cameras import cameras_by_id
+from graphql_api.stream_items import filter_key
 from schemas.events import TrackObservation
+from schemas.topics import CAMERA_EVENTS, ZONE_VISITS
 from tests.api.doubles import crossed, entered, entry, exited, frame, services
 from tests.api.running import PATIENCE_S, Client, Running, connected, opened, serving, until_open
 
@@ -22,14 +25,18 @@ VISITS = """subscription($cameras: [ID!], $after: String) { zoneVisits(cameraIds
   __typename
   ... on ZoneEntered { cursor eventId trackNo zoneId enteredAt entryReason }
   ... on ZoneExited { cursor eventId trackNo dwellMs exitReason exitedAtMax }
-  ... on LineCrossed { cursor eventId lineId direction } } }"""
+  ... on LineCrossed { cursor eventId lineId direction }
+  ... on CaughtUp { cursor lagMs }
+  ... on Heartbeat { cursor at } } }"""
 
 
 @pytest.fixture
 def api() -> Iterator[tuple[Running, Services]]:
-    made, _, _ = services(ring=10)
+    made, _, _ = services(
+        {cameras_by_id: [{"camera_id": each, "site_id": "default"} for each in ("door", "hall")]}, ring=10
+    )
     with serving(assemble(made, lambda _: None)) as server:
-        server.tell(made.live.visits.begin, {0: 0})
+        server.tell(made.live.begin, {ZONE_VISITS: {0: (0, 0)}, CAMERA_EVENTS: {0: (0, 0)}})
         yield server, made
 
 
@@ -91,9 +98,9 @@ def test_each_event_comes_once_in_order_and_a_cursor_continues_behind_it(api: tu
 
     async def conversation(client: Client) -> None:
         await client.subscribe(VISITS)
-        await until_open(1)
+        await client.until_caught_up()
         for item in (entry(0, entered(0)), entry(1, exited(1)), entry(2, crossed(2))):
-            server.tell(made.live.visits.put, item)
+            server.tell(made.live.visits.ring.put, item)
         items = [(await client.next())["zoneVisits"] for _ in range(3)]
         assert [item["__typename"] for item in items] == ["ZoneEntered", "ZoneExited", "LineCrossed"]
         assert items[0]["eventId"] == "door/0/0/0/0"
@@ -102,6 +109,9 @@ def test_each_event_comes_once_in_order_and_a_cursor_continues_behind_it(api: tu
         await client.subscribe(VISITS, id="2", after=items[0]["cursor"])
         again = [(await client.next())["zoneVisits"] for _ in range(2)]
         assert again == items[1:]
+        caught_up = (await client.next())["zoneVisits"]
+        assert caught_up["__typename"] == "CaughtUp"
+        assert caught_up["cursor"] == items[2]["cursor"]
 
     talk(server, conversation)
 
@@ -111,9 +121,9 @@ def test_only_the_cameras_asked_for_are_told(api: tuple[Running, Services]) -> N
 
     async def conversation(client: Client) -> None:
         await client.subscribe(VISITS, cameras=["hall"])
-        await until_open(1)
-        server.tell(made.live.visits.put, entry(0, entered(0, camera_id="door")))
-        server.tell(made.live.visits.put, entry(1, entered(1, camera_id="hall")))
+        await client.until_caught_up()
+        server.tell(made.live.visits.ring.put, entry(0, entered(0, camera_id="door")))
+        server.tell(made.live.visits.ring.put, entry(1, entered(1, camera_id="hall")))
         assert (await client.next())["zoneVisits"]["trackNo"] == "1"
 
     talk(server, conversation)
@@ -123,7 +133,7 @@ def test_only_the_cameras_asked_for_are_told(api: tuple[Running, Services]) -> N
     ("cursor", "code"),
     [
         ("tampered", "CURSOR_INVALID"),
-        (encode_cursor(["aforo.zone-visits.v1", -1, [[0, 0]]]), "CURSOR_EXPIRED"),
+        (Stream("zoneVisits", -1, filter_key(None)).cursor({0: (0, 0)}), "CURSOR_EXPIRED"),
     ],
 )
 def test_a_cursor_that_cannot_be_resumed_ends_the_stream_with_its_code(

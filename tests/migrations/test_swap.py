@@ -21,6 +21,7 @@ KINDS = (
 API = {
     "alembic_version", "sites", "site_versions", "shifts", "shift_exceptions", "replay_runs", "run_zone_visits", "run_zones",
     "run_line_crossings", "run_tracks", "run_zone_minutes", "run_facts", "run_hour_differences", "run_visit_differences",
+    "users", "grants", "invitations", "sessions", "api_keys", "login_attempts", "audit_log",
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi.testclient import TestClient
 from strawberry.types.execution import ExecutionResult
 
+from graphql_api.access.principal import OPEN
 from graphql_api.app import assemble
 from graphql_api.context import Context, Services
 from graphql_api.database import Database
@@ -28,7 +29,7 @@ def over(database: str) -> Iterator[Services]:
 
 
 def execute(made: Services, document: str, **variables: Any) -> ExecutionResult:
-    result = asyncio.run(api_schema().execute(document, variables, Context(made)))
+    result = asyncio.run(api_schema().execute(document, variables, Context(made, OPEN)))
     assert isinstance(result, ExecutionResult)
     return result
 

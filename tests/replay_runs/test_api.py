@@ -192,13 +192,24 @@ def test_all_that_shall_differ_goes_into_the_request_and_nothing_else() -> None:
         "exceptions": [{"date": "2026-12-24", "start": "06:00", "end": "12:00"}],
     }  # fmt: skip
     run_id = str(uuid.uuid4())
-    assert ask(made, START_RUN, input=wanted, id=run_id)["userErrors"] == []
+    ask(made, START_RUN, input=wanted, id=run_id)
     ((_, request),) = read_model.asked
     assert (request.run_id, request.cameras, request.zones) == (run_id, None, None)
     assert request.parameters == {"track_timeout_ms": 0, "judge_again": True}
     assert [each["date"].isoformat() for each in request.shifts["exceptions"]] == ["2026-12-24"]
     ask(made, START_RUN, input={"range": RANGE}, id=run_id)
     assert (read_model.asked[-1][1].parameters, read_model.asked[-1][1].shifts) == ({}, None)
+
+
+@pytest.mark.parametrize(("again", "codes"), [({}, []), ({"maxGapMs": 1}, ["COMMAND_ID_REUSED"])])
+def test_an_id_sent_again_is_answered_again_unless_it_asks_for_something_else(
+    again: dict[str, Any], codes: list[str]
+) -> None:
+    run_id, first = str(uuid.uuid4()), {"range": RANGE, "exceptions": [{"date": "2026-12-24"}]}
+    stored = {"shifts": [], "exceptions": [{"date": "2026-12-24", "start_local": None, "end_local": None}]}
+    made, _, _ = services({request_run: ASKED | {"run_id": run_id, "parameters": {}, "shifts": stored}})
+    answer = ask(made, START_RUN, input=first | again, id=run_id)
+    assert [error["code"] for error in answer["userErrors"]] == codes
 
 
 def test_a_command_id_is_a_uuid() -> None:

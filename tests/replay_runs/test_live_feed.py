@@ -6,11 +6,13 @@ from typing import Any
 
 import msgspec
 
+from graphql_api import event_stream
 from graphql_api.app import take
 from graphql_api.context import Services
+from graphql_api.event_stream import CaughtUp, Reader
 from graphql_api.feed import Arrival
 from schemas.events import Event, TracksRestated, ZoneVisitsRestated
-from schemas.topics import topic_of
+from schemas.topics import CAMERA_EVENTS, ZONE_VISITS, topic_of
 from tests.api.doubles import at, crossed, entered, exited, frame, services
 
 MARK: dict[str, Any] = {"camera_id": "door", "run_id": "r", "restatement": 1, "range_from": 0, "range_to": 60_000}
@@ -31,13 +33,13 @@ def newest_two(made: Services, events: Sequence[Event], then: Sequence[Event]) -
     """What a subscriber is given of what arrives after it came, as far as two events."""
 
     async def follow() -> list[Event]:
-        made.live.visits.begin({0: 0})
-        stream = made.live.visits.follow(None)
-        waiting = asyncio.ensure_future(anext(stream))
-        await asyncio.sleep(0)
+        made.live.begin({ZONE_VISITS: {0: (0, 0)}, CAMERA_EVENTS: {0: (0, 0)}})
+        stream = event_stream.follow(made.live.visits, made.database, Reader("all", lambda _: True), None)
+        assert isinstance((await anext(stream)).told, CaughtUp)
         take(made, arrivals(events))
         take(made, arrivals(then, first_offset=len(events)))
-        return [(await waiting)[1], (await anext(stream))[1]]
+        found = [(await anext(stream)).told for _ in range(2)]
+        return [each for each in found if isinstance(each, Event)]
 
     return asyncio.run(follow())
 
