@@ -4,11 +4,9 @@ import asyncio
 import os
 import signal
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 from structlog.testing import capture_logs
 
 from infra.local.kafka import Kafka
@@ -37,25 +35,6 @@ def stored(kafka: KafkaSettings, wanted: list[tuple[int, Outgoing]]) -> list[byt
     return [each.value for each in found if each.value in values]
 
 
-@contextmanager
-def unwilling(kafka: KafkaSettings) -> Iterator[Callable[[], None]]:
-    """The broker refuses writes for want of replicas, as it does when disks fail or fill; call to have it take them again."""
-
-    admin = AdminClient(kafka.client())
-
-    def demand(replicas: int) -> None:
-        entry = ConfigEntry("min.insync.replicas", str(replicas), incremental_operation=AlterConfigOpType.SET)
-        topic = ConfigResource(ResourceType.TOPIC, TRACKS, incremental_configs=[entry])
-        for done in admin.incremental_alter_configs([topic]).values():
-            done.result(15)
-
-    demand(2)
-    try:
-        yield lambda: demand(1)
-    finally:
-        demand(1)
-
-
 async def interrupted(kafka: KafkaSettings, batch: list[tuple[int, Outgoing]], mend: Callable[[], None]) -> bool:
     """Write while the broker takes nothing, mend it when the wait has been told; gives whether the write was waiting."""
     with capture_logs() as said:
@@ -73,17 +52,26 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "SAY_AGAIN_AFTER_S", 1.0)
 
 
-def test_a_broker_that_refuses_for_a_while_is_waited_for_and_order_is_kept(own_kafka: KafkaSettings) -> None:
-    batch = records(200)
-    with unwilling(own_kafka) as relent:
-        assert asyncio.run(interrupted(own_kafka, batch, relent))
+def pid_of(broker: Kafka) -> int:
+    running = broker.daemon.identity()
+    assert running is not None
+    return running.pid
+
+
+def test_a_broker_that_stands_still_for_a_while_is_waited_for_and_order_is_kept(
+    own_broker: Kafka, own_kafka: KafkaSettings
+) -> None:
+    batch, pid = records(200), pid_of(own_broker)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert asyncio.run(interrupted(own_kafka, batch, lambda: os.kill(pid, signal.SIGCONT)))
+    finally:
+        os.kill(pid, signal.SIGCONT)
     assert stored(own_kafka, batch) == [record.value for _, record in batch]
 
 
 def test_a_broker_that_was_killed_is_waited_for_and_order_is_kept(own_broker: Kafka, own_kafka: KafkaSettings) -> None:
-    running = own_broker.daemon.identity()
-    assert running is not None
-    os.kill(running.pid, signal.SIGKILL)
+    os.kill(pid_of(own_broker), signal.SIGKILL)
     batch = records(200)
     assert asyncio.run(interrupted(own_kafka, batch, lambda: serve(own_broker)))
     assert stored(own_kafka, batch) == [record.value for _, record in batch]
