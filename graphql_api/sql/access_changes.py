@@ -160,18 +160,22 @@ def update_user(
     with _change(connection, entry) as new:
         if not new:
             return
-        changed = rows(
-            connection,
-            """UPDATE users SET revision = revision + 1, display_name = coalesce(:display_name, display_name)
-               WHERE user_id = :user_id AND disabled_at IS NULL AND coalesce(revision = :if_revision, true) RETURNING 1""",
-            user_id=entry.subject,
-            display_name=display_name,
-            if_revision=if_revision,
-        )
-        if not changed:
-            raise RevisionConflictError(entry.subject)
+        _revise(connection, entry.subject, if_revision, display_name)
         if disabled:
             _disable(connection, entry.subject)
+
+
+def _revise(connection: Connection, user_id: str, if_revision: int | None, display_name: str | None = None) -> None:
+    changed = rows(
+        connection,
+        """UPDATE users SET revision = revision + 1, display_name = coalesce(:display_name, display_name)
+           WHERE user_id = :user_id AND disabled_at IS NULL AND coalesce(revision = :if_revision, true) RETURNING 1""",
+        user_id=user_id,
+        display_name=display_name,
+        if_revision=if_revision,
+    )
+    if not changed:
+        raise RevisionConflictError(user_id)
 
 
 def set_grant(connection: Connection, entry: Entry, site_id: str, role: str | None, if_revision: int | None) -> None:
@@ -183,15 +187,7 @@ def set_grant(connection: Connection, entry: Entry, site_id: str, role: str | No
     with _change(connection, entry) as new:
         if not new:
             return
-        changed = rows(
-            connection,
-            """UPDATE users SET revision = revision + 1
-               WHERE user_id = :user_id AND disabled_at IS NULL AND coalesce(revision = :if_revision, true) RETURNING 1""",
-            user_id=entry.subject,
-            if_revision=if_revision,
-        )
-        if not changed:
-            raise RevisionConflictError(entry.subject)
+        _revise(connection, entry.subject, if_revision)
         key = {"user_id": entry.subject, "site_id": site_id}
         rows(connection, "DELETE FROM grants WHERE user_id = :user_id AND site_id = :site_id RETURNING 1", **key)
         if role is not None:
